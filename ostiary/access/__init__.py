@@ -1,0 +1,1 @@
+"""The access table and the one authorize(): every check and every grant is answered here."""

@@ -1,0 +1,1 @@
+"""What is protected: applications and their providers. It does not decide access."""

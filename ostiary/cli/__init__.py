@@ -1,0 +1,1 @@
+"""The ostiary command. A thin face over the features, one file per resource."""

@@ -1,0 +1,89 @@
+"""People, groups, memberships, tokens and failed attempts."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ostiary.storage.base import Base, Id, Serial, new_id
+
+
+class User(Base):
+    """A person or a service account. ``username`` is stored canonical: NFKC, case folded."""
+
+    __tablename__ = "users"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_id)
+    username: Mapped[str] = mapped_column(String(150), unique=True)
+    name: Mapped[str] = mapped_column(default="")
+    email: Mapped[str] = mapped_column(String(254), default="", index=True)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    type: Mapped[str] = mapped_column(String(32), default="internal")
+    path: Mapped[str] = mapped_column(default="users")
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    password_hash: Mapped[str | None]
+    password_changed: Mapped[datetime | None]
+    created: Mapped[datetime]
+    last_login: Mapped[datetime | None]
+
+
+class Group(Base):
+    """A named set of people. Members of a child group are members of its parents."""
+
+    __tablename__ = "groups"
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(unique=True)
+    is_superuser: Mapped[bool] = mapped_column(default=False)
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class GroupParent(Base):
+    """One edge of the inheritance graph, which has no cycles."""
+
+    __tablename__ = "group_parents"
+    __table_args__ = (CheckConstraint("group_id <> parent_id", name="not_itself"),)
+
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    parent_id: Mapped[str] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class Membership(Base):
+    """A person's direct membership."""
+
+    __tablename__ = "memberships"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class Token(Base):
+    """An API token or an app password; the key is shown once and stored as a keyed hash."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index("ix_tokens_user_id_intent", "user_id", "intent"),)
+
+    id: Mapped[Id]
+    identifier: Mapped[str] = mapped_column(unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    intent: Mapped[str] = mapped_column(String(16), comment="api or app_password")
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    description: Mapped[str] = mapped_column(default="")
+    application: Mapped[str | None] = mapped_column(comment="an app password opens only the application of this slug")
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None] = mapped_column(index=True)
+    last_used: Mapped[datetime | None]
+
+
+class Lockout(Base):
+    """Failed sign-ins of one name, known or not, so that a lock tells nobody whether the name exists."""
+
+    __tablename__ = "lockouts"
+
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True, comment="keyed hash of the canonical name or peer")
+    failures: Mapped[int]
+    window_started: Mapped[datetime] = mapped_column(index=True)
+    locked_until: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""One file per stage type. Stages do not know each other."""

@@ -1,0 +1,1 @@
+"""Forward authentication: who asks, in which dialect, with what verdict."""

@@ -1,0 +1,12 @@
+"""Imports every feature's models, so that one metadata describes the whole schema."""
+
+import ostiary.applications.models
+import ostiary.directory.models
+import ostiary.events.models
+import ostiary.flows.models
+import ostiary.policies.models
+import ostiary.sessions.models
+import ostiary.storage.models
+from ostiary.storage.base import Base
+
+metadata = Base.metadata

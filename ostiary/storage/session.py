@@ -1,0 +1,77 @@
+"""Two kinds of database session: one that reads, one that writes.
+
+Pages and commands get a ``Reading`` only. A feature's own verbs open a ``Writing``, so that nothing is written past that
+feature's rules, its audit event and the feed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
+
+from ostiary.storage.engine import unreachable
+
+
+class _ReadOnlySession(Session):
+    """Refuses to flush: an object changed inside a Reading is a mistake, not a write that is lost in silence."""
+
+    def flush(self, objects: Any = None) -> None:
+        if self.new or self.dirty or self.deleted:
+            raise RuntimeError("a Reading does not write")
+
+
+class Reading(AsyncSession):
+    """One read transaction, one snapshot."""
+
+    sync_session_class = _ReadOnlySession
+
+
+class Writing(Reading):
+    """One write transaction; commits when its block ends well, else rolls back whole."""
+
+    sync_session_class = Session
+
+
+class Database:
+    """Opens sessions on one engine.
+
+    SQLite has one writer at a time. Within a process, writers queue on a lock rather than on SQLite's busy handler, so
+    that a waiting writer blocks no thread.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._writer = asyncio.Lock()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Reading]:
+        """A read transaction. Raises `storage.unreachable` when the database cannot be asked."""
+        engine = self.engine.execution_options(ostiary_reading=True)
+        with unreachable():
+            async with Reading(engine, expire_on_commit=False, autoflush=False) as session:
+                yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Writing]:
+        """A write transaction, committed at the end of the block. Raises `storage.unreachable`."""
+        if not self.is_sqlite:
+            async with self._write() as session:
+                yield session
+            return
+        async with self._writer, self._write() as session:
+            yield session
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[Writing]:
+        with unreachable():
+            async with Writing(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
