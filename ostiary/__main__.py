@@ -1,0 +1,5 @@
+"""`python -m ostiary` is the command `ostiary`."""
+
+from ostiary.cli.main import main
+
+main()

@@ -1,0 +1,69 @@
+"""What every command needs: the settings, the built parts, and one way to end on an error."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+from rich.console import Console
+
+from ostiary.app import Parts, build
+from ostiary.kit.errors import OstiaryError, Unavailable
+from ostiary.settings import Loaded, load
+
+T = TypeVar("T")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What stood before the command: ``--config FILE``."""
+
+    config: Path | None
+
+    def load(self) -> Loaded:
+        loaded = load(self.config, os.environ)
+        for warning in loaded.warnings:
+            err.print(f"warning: {warning}", markup=False)
+        return loaded
+
+
+def invocation(context: typer.Context) -> Invocation:
+    found = context.find_object(Invocation)
+    if found is None:
+        raise RuntimeError("the command was not started by `ostiary`")
+    return found
+
+
+@asynccontextmanager
+async def opened(context: typer.Context) -> AsyncIterator[Parts]:
+    """The parts of this installation, its database brought up to date, closed again at the end."""
+    parts = await build(invocation(context).load().settings)
+    try:
+        yield parts
+    finally:
+        await parts.close()
+
+
+def run(context: typer.Context, body: Callable[[Parts], Awaitable[T]]) -> T:
+    """Runs the body of a command with the opened parts."""
+
+    async def main() -> T:
+        async with opened(context) as parts:
+            return await body(parts)
+
+    return asyncio.run(main())
+
+
+def fail(error: OstiaryError) -> int:
+    """Prints one sentence with its code and field; returns the exit status: 2 for the input, 1 for the world."""
+    field = f" ({error.field})" if error.field else ""
+    err.print(f"error: {error.message}{field} [{error.code}]", markup=False)
+    return 1 if isinstance(error, Unavailable) else 2
