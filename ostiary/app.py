@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ostiary.kit.clock import Clock, SystemClock
-from ostiary.settings import Settings
+from ostiary.settings.tree import Settings
 from ostiary.storage.engine import open_engine
 from ostiary.storage.session import Database
 

@@ -29,7 +29,9 @@ class ProxyProvider(Base):
 
     __tablename__ = "proxy_providers"
 
-    id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(
+        ForeignKey("providers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
     mode: Mapped[str] = mapped_column(String(16))
     handoff: Mapped[str] = mapped_column(String(8), default="callback", comment="callback or in_place")
     external_host: Mapped[str] = mapped_column(comment="canonical origin, such as https://hello.example.com")

@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +13,7 @@ from rich.console import Console
 
 from ostiary.app import Parts, build
 from ostiary.kit.errors import OstiaryError, Unavailable
-from ostiary.settings import Loaded, load
+from ostiary.settings.load import Loaded, load
 
 T = TypeVar("T")
 

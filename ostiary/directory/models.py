@@ -83,7 +83,9 @@ class Lockout(Base):
 
     __tablename__ = "lockouts"
 
-    subject: Mapped[str] = mapped_column(String(64), primary_key=True, comment="keyed hash of the canonical name or peer")
+    subject: Mapped[str] = mapped_column(
+        String(64), primary_key=True, comment="keyed hash of the canonical name or peer"
+    )
     failures: Mapped[int]
     window_started: Mapped[datetime] = mapped_column(index=True)
     locked_until: Mapped[datetime | None]

@@ -1,12 +1,12 @@
 """Errors that a person or a client may see.
 
-An error has a stable code, a public sentence and, where one applies, the field it belongs to. The private cause stays in
-``__cause__`` and in the log; no face ever shows it.
+An error has a stable code, a public sentence and, where one applies, the field it belongs to. The private cause stays
+in ``__cause__`` and in the log; no face ever shows it.
 """
 
 
 class OstiaryError(Exception):
-    """The root. ``code`` is stable (`area.reason`), ``message`` one public sentence, ``field`` the input it belongs to."""
+    """The root. ``code`` is stable (`area.reason`), ``message`` one public sentence, ``field`` the input it is of."""
 
     status = 500
 

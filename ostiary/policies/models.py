@@ -20,7 +20,7 @@ class Policy(Base):
 
 
 class PolicyBinding(Base):
-    """Ties one user, group or policy to an application. Deleting any end deletes the binding, never the need for one."""
+    """Ties a user, group or policy to an application. Deleting any end deletes the binding, never the need for one."""
 
     __tablename__ = "policy_bindings"
     __table_args__ = (

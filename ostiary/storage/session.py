@@ -1,7 +1,7 @@
 """Two kinds of database session: one that reads, one that writes.
 
-Pages and commands get a ``Reading`` only. A feature's own verbs open a ``Writing``, so that nothing is written past that
-feature's rules, its audit event and the feed.
+Pages and commands get a ``Reading`` only. A feature's own verbs open a ``Writing``, so that nothing is written past
+that feature's rules, its audit event and the feed.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class _ReadOnlySession(Session):
 class Reading(AsyncSession):
     """One read transaction, one snapshot."""
 
-    sync_session_class = _ReadOnlySession
+    sync_session_class: type[Session] = _ReadOnlySession
 
 
 class Writing(Reading):
@@ -73,5 +73,3 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
-
-
