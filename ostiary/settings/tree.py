@@ -8,13 +8,14 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from ostiary.kit.durations import parse_duration
 from ostiary.kit.errors import InvalidInput
 
 DATABASE_FILE: Final = "ostiary.sqlite3"
-_SECRET: Final = {"secret": True}
+_SECRET: Final[JsonDict] = {"secret": True}
 
 
 def wrong(code: str, message: str) -> PydanticCustomError:
@@ -43,7 +44,7 @@ def _one(value: Any) -> Any:
 
 
 def _address(value: str) -> str:
-    host, colon, port = value.rpartition(":")
+    host, _, port = value.rpartition(":")
     host = host or "0.0.0.0"  # noqa: S104 - what an address without a host means to every server
     plain = host.removeprefix("[").removesuffix("]")
     try:
@@ -55,7 +56,7 @@ def _address(value: str) -> str:
     if not known or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535:
         raise wrong(
             "address_invalid",
-            f"{value!r} is not an address to listen on; write an IP address and a port, as '0.0.0.0:9000' or '[::]:9000'.",
+            f"{value!r} is no address to listen on; write an IP address and a port, as '0.0.0.0:9000' or '[::]:9000'.",
         )
     return f"{host}:{int(port)}"
 
@@ -117,7 +118,7 @@ def _path_secrets(value: list[str]) -> list[str]:
         if not re.fullmatch(r"[A-Za-z0-9_-]{32,128}", secret):
             raise wrong(
                 "path_secret_invalid",
-                "A path secret needs 32 to 128 characters out of A-Z a-z 0-9 _ -; make one with 'openssl rand -hex 32'.",
+                "A path secret needs 32 to 128 characters of A-Z a-z 0-9 _ -; make one with 'openssl rand -hex 32'.",
             )
     return value
 
@@ -152,8 +153,8 @@ class DatabaseSettings(Section):
 class WebSettings(Section):
     base_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
         default=None,
-        description="The address under which people reach Ostiary, scheme and host alone. Links and redirects are built "
-        "from it, never from a request. Unset, the set-up page asks for it.",
+        description="The address under which people reach Ostiary, scheme and host alone. Links and redirects "
+        "are built from it, never from a request. Unset, the set-up page asks for it.",
     )
     contact: Annotated[str, AfterValidator(_contact)] | None = Field(
         default=None, description="An e-mail address or a link that a refused person is told to turn to."
@@ -196,9 +197,7 @@ class TrustedProxy(Section):
                 f"with no bits set beyond the prefix.",
             ) from None
         if network.prefixlen == 0:
-            raise wrong(
-                "proxy_everyone", f"{self.cidr!r} trusts every visitor's headers; name the network of your proxies."
-            )
+            raise wrong("proxy_everyone", f"{self.cidr!r} trusts every visitor; name the network of your proxies.")
         return self
 
 
@@ -207,8 +206,8 @@ class ForwardAuthSettings(Section):
         default=[],
         repr=False,
         json_schema_extra=_SECRET,
-        description="Secrets that authenticate a proxy by its URL instead of its address: `/ostiary/auth/<dialect>~<secret>`. "
-        "Once one is set, the bare URL refuses.",
+        description="Secrets that authenticate a proxy by its URL instead of its address: "
+        "`/ostiary/auth/<dialect>~<secret>`. Once one is set, the bare URL refuses.",
     )
 
 
@@ -282,8 +281,8 @@ class Settings(Section):
         default=[],
         repr=False,
         json_schema_extra=_SECRET,
-        description="Protects every secret that is stored. A list: the first encrypts, the others still decrypt. Without it, "
-        "one is made at the first start and kept in the data directory; several servers on one database need it set.",
+        description="Protects every secret that is stored. A list: the first encrypts, the others still decrypt. "
+        "Without it, one is made at the first start and kept in the data directory; several servers need it set.",
     )
     database: DatabaseSettings = DatabaseSettings()
     web: WebSettings = WebSettings()
