@@ -21,7 +21,7 @@ _SECRET: Final[JsonDict] = {"secret": True}
 def wrong(code: str, message: str) -> PydanticCustomError:
     """A refused value. ``code`` is completed to ``settings.<code>``; the sentence must not hold a secret."""
     # The sentence goes in as a value: braces in what a person wrote are not placeholders.
-    return PydanticCustomError(code, "{sentence}", {"sentence": message})  # type: ignore[arg-type]
+    return PydanticCustomError(code, "{sentence}", {"sentence": message})
 
 
 def _duration(value: Any) -> Any:
