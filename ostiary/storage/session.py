@@ -32,7 +32,7 @@ class Reading(AsyncSession):
 class Writing(Reading):
     """One write transaction; commits when its block ends well, else rolls back whole."""
 
-    sync_session_class = Session
+    sync_session_class: type[Session] = Session
 
 
 class Database:
