@@ -1,8 +1,8 @@
 """The feed: which tables decide access, and the triggers that announce every change to them.
 
-A feed row says what changed (kind and key), not how; readers load the present state, so order and repetition do not matter, only
-omission does. That is why triggers write it and no code of ours does: bulk statements, cascades, a hand with ``psql`` and an
-older release all count.
+A feed row says what changed (kind and key), not how; readers load the present state, so order and repetition do not
+matter, only omission does. That is why triggers write it and no code of ours does: bulk statements, cascades, a hand
+with ``psql`` and an older release all count.
 """
 
 from typing import Final
@@ -48,7 +48,7 @@ QUIET: Final[dict[str, frozenset[str]]] = {
     "tokens": frozenset({"last_used"}),
     "sessions": frozenset({"last_used"}),
 }
-"""Columns that are written often and decide nothing that a check remembers. Any other column, a new one too, is announced."""
+"""Columns that are written often and decide nothing that a check remembers. Any other, a new one too, is announced."""
 
 CHANNEL: Final = "ostiary_feed"
 
@@ -113,8 +113,8 @@ def _sqlite(table: str) -> list[str]:
     return statements
 
 
-# NOTIFY costs writers dearly (commits that send it queue on one lock), so only what ends or alters sends it; what is merely
-# added is found by the next poll. The function keeps the search path it was made under, whoever writes.
+# NOTIFY costs writers dearly (commits that send it queue on one lock), so only what ends or alters sends it; what is
+# merely added is found by the next poll. The function keeps the search path it was made under, whoever writes.
 _POSTGRES_FEED = f"""
 CREATE OR REPLACE FUNCTION ostiary_feed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -139,7 +139,8 @@ END $$
 _POSTGRES_REFUSE = """
 CREATE OR REPLACE FUNCTION ostiary_refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'TRUNCATE would change who may enter without announcing it; use DELETE' USING ERRCODE = 'feature_not_supported';
+    RAISE EXCEPTION 'TRUNCATE would change who may enter without announcing it; use DELETE'
+        USING ERRCODE = 'feature_not_supported';
 END $$
 """
 
@@ -147,19 +148,20 @@ END $$
 def _postgres(table: str) -> list[str]:
     kind, column = TRIGGERED[table]
     call = f"FOR EACH ROW EXECUTE FUNCTION ostiary_feed('{kind}', '{column}')"
+    refuse = "EXECUTE FUNCTION ostiary_refuse_truncate()"
     return [
         f"CREATE OR REPLACE TRIGGER feed_write AFTER INSERT OR DELETE ON {table} {call}",
         f"CREATE OR REPLACE TRIGGER feed_update AFTER {_updated(table)} ON {table} {call}",
-        f"CREATE OR REPLACE TRIGGER feed_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION ostiary_refuse_truncate()",
+        f"CREATE OR REPLACE TRIGGER feed_truncate BEFORE TRUNCATE ON {table} {refuse}",
     ]
 
 
 async def trim(w: Writing, retention: int) -> None:
-    """Deletes feed rows that are older than ``retention`` seconds by the database's clock and that every reader can spare.
+    """Deletes feed rows older than ``retention`` seconds by the database's clock that every reader can spare.
 
-    SQLite keeps the newest row, by which a reader recognises the feed it knows. On PostgreSQL age is not enough: a row is as
-    old as its statement, but it appears when its transaction commits, perhaps long after. Each trim therefore leaves a mark of
-    which transactions had ended, and deletes only what had ended at a mark that is itself old enough.
+    SQLite keeps the newest row, by which a reader recognises the feed it knows. On PostgreSQL age is not enough: a row
+    is as old as its statement, but it appears when its transaction commits, perhaps long after. Each trim therefore
+    leaves a mark of which transactions had ended, and deletes only what had ended at a mark that is itself old enough.
     """
     if w.get_bind().dialect.name == "sqlite":
         await w.execute(

@@ -18,8 +18,9 @@ _CANARY = b"ostiary"
 async def ensure(w: Writing, secrets: Secrets, clock: Clock) -> Installation:
     """Makes the row if it is missing, else proves that the secret keys are the ones that the data was written with.
 
-    Two servers that start at once agree on one row. Raises `secret_key.wrong`: with another key every stored hash would miss and
-    every sealed value would stay closed, so a start is refused rather than a house full of dead sessions opened.
+    Two servers that start at once agree on one row. Raises `secret_key.wrong`: with another key every stored hash would
+    miss and every sealed value would stay closed, so a start is refused rather than a house full of dead sessions
+    opened.
     """
     fresh = {
         "id": 1,
@@ -36,7 +37,7 @@ async def ensure(w: Writing, secrets: Secrets, clock: Clock) -> Installation:
     except InvalidInput as error:
         raise InvalidInput(
             "secret_key.wrong",
-            "secret_key is not the key that this database was written with; configure that key, or list it after the new one.",
+            "secret_key is not the key of this database; configure that key, or list it after the new one.",
             field="secret_key",
         ) from error
     if secrets.needs_resealing(installation.canary):

@@ -1,27 +1,28 @@
 """Brings a database to this release's schema, once, whoever else is starting.
 
-Alembic costs memory and start-up time that serving never needs, so the upgrade runs in a child process; a server compares one
-string and, as a rule, finds nothing to do.
+Alembic costs memory and start-up time that serving never needs, so the upgrade runs in a child process; a server
+compares one string and, as a rule, finds nothing to do.
 """
 
 import asyncio
 import fcntl
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ostiary import migrations
 from ostiary.kit.errors import Conflict, OstiaryError, Unavailable
 from ostiary.storage.engine import open_engine, unreachable
 from ostiary.storage.session import Database
 
-_VERSIONS = Path(migrations.__file__).parent / "versions"
+# Found by path, not by import: the revisions see the whole schema, which is above this room.
+_VERSIONS = Path(__file__).parents[1] / "migrations" / "versions"
 # Any number that nobody else uses on the same PostgreSQL database: the letters of the product's name.
 _ADVISORY_LOCK = int.from_bytes(b"ostiary", "big")
 
@@ -46,8 +47,8 @@ async def upgrade_needed(database: Database) -> bool:
 def migrate(url: str) -> None:
     """Upgrades the database, in this process; imports Alembic. Raises `storage.newer`, `storage.unreachable`.
 
-    One transaction under one lock: a second server waits and then finds nothing to do; whatever fails leaves the old schema.
-    A SQLite database that holds an older schema first copies itself to ``<file>.<revision>.backup``.
+    One transaction under one lock: a second server waits and then finds nothing to do; whatever fails leaves the old
+    schema. A SQLite database that holds an older schema first copies itself to ``<file>.<revision>.backup``.
     """
     asyncio.run(_migrate(url))
 
@@ -73,6 +74,10 @@ async def _migrate(url: str) -> None:
     file = make_url(url).database if make_url(url).get_backend_name() == "sqlite" else None
     with _file_lock(Path(file)) if file else unreachable():
         engine = open_engine(url)
+        if file:
+            # Rebuilding a table must not cascade; what is broken at the end is found by a check, and then nothing is
+            # kept.
+            event.listen(engine.sync_engine, "connect", lambda driver, _: driver.execute("PRAGMA foreign_keys=OFF"))
         try:
             async with engine.connect() as connection:
                 if file:
@@ -91,18 +96,12 @@ async def _transaction(connection: AsyncConnection, is_sqlite: bool) -> AsyncIte
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
             yield
         return
-    # Rebuilding a table must not cascade; SQLite takes this setting outside a transaction only. What is broken at the end is
-    # found by the check, and nothing is kept.
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
-    await driver.execute("PRAGMA foreign_keys=OFF")
     async with connection.begin():
         yield
         if (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first() is not None:
             raise Unavailable(
                 "storage.migration_failed", "The upgraded database would hold references to missing rows."
             )
-    await driver.execute("PRAGMA foreign_keys=ON")
 
 
 async def _copy_before_upgrade(connection: AsyncConnection, file: Path) -> None:
@@ -115,11 +114,10 @@ async def _copy_before_upgrade(connection: AsyncConnection, file: Path) -> None:
         file.with_name(f"{file.name}.{before}.unfinished"),
     )
     unfinished.unlink(missing_ok=True)
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
-    await driver.execute("VACUUM INTO ?", (str(unfinished),))
+    with closing(sqlite3.connect(file)) as source:
+        source.execute("VACUUM INTO ?", (str(unfinished),))
     unfinished.chmod(0o600)
-    os.replace(unfinished, copy)
+    unfinished.replace(copy)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -132,7 +130,7 @@ def _check(revision: str | None) -> str | None:
     if revision is not None and revision not in revisions():
         raise Conflict(
             "storage.newer",
-            f"The database was upgraded to {revision} by a newer release, and this release knows {head_revision()} at most; "
+            f"The database was upgraded to {revision} by a newer release; this one knows {head_revision()} at most; "
             "run that release, or restore a backup that this one made.",
         )
     return revision

@@ -1,7 +1,8 @@
 """Secrets at rest: what is verified is a keyed hash, what must be shown again is sealed, the rest is derived.
 
-Every key is derived by HKDF (RFC 5869) from a configured secret key, for one use and one purpose, so that a value made for one
-purpose means nothing at another. ``secret_key`` is a list: the first makes new values, all of them read old ones.
+Every key is derived by HKDF (RFC 5869) from a configured secret key, for one use and one purpose, so that a value made
+for one purpose means nothing at another. ``secret_key`` is a list: the first makes new values, all of them read old
+ones.
 """
 
 import hashlib
@@ -26,8 +27,8 @@ _NONCE = 12
 class Secrets:
     """Hashes, MACs and seals under the configured secret keys.
 
-    ``purpose`` names what a value is for (``session``, ``flow-intent``); ``context`` names where a sealed value lives (table and
-    column), so that a value copied to another column does not open there.
+    ``purpose`` names what a value is for (``session``, ``flow-intent``); ``context`` names where a sealed value lives
+    (table and column), so that a value copied to another column does not open there.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -37,7 +38,7 @@ class Secrets:
             if len(key.encode()) < _SHORTEST_KEY:
                 raise InvalidInput(
                     "secret_key.too_short",
-                    f"secret_key: key {number} is shorter than {_SHORTEST_KEY} bytes; make one with `openssl rand -base64 48`.",
+                    f"secret_key: key {number} is shorter than {_SHORTEST_KEY} bytes; make one: openssl rand -hex 32",
                     field="secret_key",
                 )
         self._roots = tuple(key.encode() for key in keys)
@@ -66,8 +67,8 @@ class Secrets:
     def seal(self, purpose: str, data: bytes, context: str) -> str:
         """Encrypts with the first key; the text is URL-safe and carries the key's id.
 
-        AES-256-GCM under a key of its own per value (the salt enters HKDF), so that random nonces never wear out however many
-        values strangers make us seal.
+        AES-256-GCM under a key of its own per value (the salt enters HKDF), so that random nonces never wear out
+        however many values strangers make us seal.
         """
         salt, nonce = os.urandom(_SALT), os.urandom(_NONCE)
         key = _derive(self._roots[0], salt, "seal", purpose)
@@ -75,7 +76,7 @@ class Secrets:
         return f"1.{self._ids[0]}.{urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
 
     def open(self, purpose: str, text: str, context: str) -> bytes:
-        """Decrypts what :meth:`seal` made. Raises `secret.unreadable` for anything else, without saying which part is wrong."""
+        """Decrypts what :meth:`seal` made. Raises `secret.unreadable` for anything else, whichever part is wrong."""
         try:
             version, key_id, body = text.split(".")
             if version != "1":

@@ -310,7 +310,8 @@ def upgrade() -> None:
         ),
         sa.Column("expires", Instant(), nullable=True),
         sa.CheckConstraint(
-            "(CASE WHEN user_id IS NULL THEN 0 ELSE 1 END + CASE WHEN group_id IS NULL THEN 0 ELSE 1 END + CASE WHEN policy_id IS NULL THEN 0 ELSE 1 END) = 1",
+            "(CASE WHEN user_id IS NULL THEN 0 ELSE 1 END + CASE WHEN group_id IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN policy_id IS NULL THEN 0 ELSE 1 END) = 1",
             name=op.f("ck_policy_bindings_one_subject"),
         ),
         sa.ForeignKeyConstraint(
