@@ -1,0 +1,80 @@
+"""Who is at the other end: the address, scheme and host of a request, read once.
+
+Forwarded headers count only when the connection comes from a declared proxy; from anybody else they are words of the
+visitor.
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from starlette.requests import Request
+
+from ostiary.kit.errors import InvalidInput
+from ostiary.kit.proxies import Proxies
+from ostiary.kit.urls import fold_host
+
+
+@dataclass(frozen=True)
+class Client:
+    """``ip`` is the visitor's address as far as it can be known, ``kind`` the declared kind of the proxy in between.
+
+    ``undeclared`` is the address of a peer that sent forwarded headers without being declared: all of its visitors
+    look alike.
+    """
+
+    ip: str
+    scheme: str
+    host: str
+    kind: str | None
+    undeclared: str | None
+
+    @property
+    def declared(self) -> bool:
+        """Whether the request came through a declared proxy."""
+        return self.kind is not None
+
+
+def client(request: Request, proxies: Proxies) -> Client:
+    """Reads the peer and, if it is declared, its forwarded headers."""
+    peer = request.client.host if request.client else ""
+    kind = proxies.kind_of(peer)
+    headers = request.headers
+    host = _folded(headers.get("host", ""))
+    if kind is None:
+        forwards = any(name.startswith("x-forwarded-") or name == "forwarded" for name in headers)
+        return Client(peer, request.url.scheme, host, None, peer if forwards else None)
+    scheme = _single(headers.getlist("x-forwarded-proto"))
+    forwarded_host = _single(headers.getlist("x-forwarded-host"))
+    return Client(
+        ip=_visitor(peer, headers.getlist("x-forwarded-for"), proxies),
+        scheme=scheme if scheme in ("http", "https") else request.url.scheme,
+        host=_folded(forwarded_host) if forwarded_host else host,
+        kind=kind,
+        undeclared=None,
+    )
+
+
+def _single(values: list[str]) -> str:
+    # A doubled header is ambiguous, and ambiguity is read as absence.
+    return values[0].strip() if len(values) == 1 and "," not in values[0] else ""
+
+
+def _folded(host: str) -> str:
+    try:
+        return fold_host(host)
+    except InvalidInput:
+        return ""
+
+
+def _visitor(peer: str, lines: list[str], proxies: Proxies) -> str:
+    """The rightmost address that no declared proxy vouches for; what stands left of it is the visitor's own claim."""
+    nearest = peer
+    for text in reversed([part.strip() for line in lines for part in line.split(",")]):
+        try:
+            address = str(ip_address(text))
+        except ValueError:
+            return nearest
+        nearest = address
+        if proxies.kind_of(address) is None:
+            return nearest
+    return nearest

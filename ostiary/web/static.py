@@ -1,0 +1,51 @@
+"""Static files under names that hold their own hash, so that a browser may keep them for ever."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ostiary.kit.errors import NotFound
+
+_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+class Static:
+    """The files of one directory, read once at start.
+
+    ``url("style.css")`` is ``/static/style.<12 hex>.css``. The same files answer below other prefixes too, because a
+    page that is shown on an application's host can load only what is routed to us there.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        names: dict[str, str] = {}
+        files: dict[str, tuple[bytes, str]] = {}
+        for file in sorted(directory.iterdir()):
+            if file.suffix in _TYPES:
+                content = file.read_bytes()
+                hashed = f"{file.stem}.{sha256(content).hexdigest()[:12]}{file.suffix}"
+                names[file.name] = hashed
+                files[hashed] = (content, _TYPES[file.suffix])
+        self._names = names
+        self._files = files
+
+    def url(self, name: str, prefix: str = "") -> str:
+        """The path of a file below ``prefix`` (such as ``/ostiary``). An unknown name is a mistake in a template."""
+        return f"{prefix}/static/{self._names[name]}"
+
+    async def serve(self, request: Request) -> Response:
+        """Answers ``…/static/{name}``."""
+        found = self._files.get(request.path_params["name"])
+        if found is None:
+            raise NotFound("page.not_found", "There is nothing at this address.")
+        content, media_type = found
+        return Response(
+            content,
+            headers={
+                "Content-Type": media_type,
+                "Cache-Control": "public, max-age=31536000, immutable",
+                "X-Content-Type-Options": "nosniff",
+                "Cross-Origin-Resource-Policy": "same-origin",
+            },
+        )
