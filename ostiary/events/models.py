@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ostiary.storage.base import Base, Serial, new_id
@@ -23,3 +23,6 @@ class Event(Base):
     user: Mapped[dict[str, Any]] = mapped_column(comment="{pk, username} of the person, {} for the system")
     client_ip: Mapped[str | None] = mapped_column(String(45))
     context: Mapped[dict[str, Any]]
+    xid: Mapped[int | None] = mapped_column(
+        BigInteger, index=True, comment="the writing transaction on PostgreSQL, by which a follower finds late commits"
+    )

@@ -1,0 +1,79 @@
+"""Every kind of fact the audit log can hold, each with one sentence. docs/events.md is generated from here."""
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """The name of a fact. authentik's names where it has one, so that searches written for it still match."""
+
+    LOGIN = "login"
+    LOGIN_FAILED = "login_failed"
+    LOGOUT = "logout"
+    LOCKOUT = "lockout"
+    USER_WRITE = "user_write"
+    PASSWORD_SET = "password_set"  # noqa: S105 - the name of a fact
+    SECRET_VIEW = "secret_view"  # noqa: S105 - the name of a fact
+    SECRET_ROTATE = "secret_rotate"  # noqa: S105 - the name of a fact
+    AUTHORIZE_APPLICATION = "authorize_application"
+    ACCESS_REFUSED = "access_refused"
+    MODEL_CREATED = "model_created"
+    MODEL_UPDATED = "model_updated"
+    MODEL_DELETED = "model_deleted"
+    POLICY_EXCEPTION = "policy_exception"
+    SUSPICIOUS_REQUEST = "suspicious_request"
+    CONFIGURATION_ERROR = "configuration_error"
+    CONFIGURATION_WARNING = "configuration_warning"
+    SYSTEM_EXCEPTION = "system_exception"
+    SYSTEM_TASK_EXCEPTION = "system_task_exception"
+    SETUP_COMPLETED = "setup_completed"
+    DATA_RESTORED = "data_restored"
+
+    @property
+    def sentence(self) -> str:
+        """What happened when an event of this kind is written."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Action.LOGIN: "A person signed in and a session began.",
+    Action.LOGIN_FAILED: "A sign-in was refused; the name is recorded only if an account has it.",
+    Action.LOGOUT: "A session was ended, by its owner or by an administrator.",
+    Action.LOCKOUT: "Too many failed sign-ins: an account, a known device or a client address is locked for a while.",
+    Action.USER_WRITE: "A user was created or changed; the context names the fields.",
+    Action.PASSWORD_SET: "A password was set, by its owner or an administrator; that person's other sessions ended.",
+    Action.SECRET_VIEW: "A secret that can be shown again was shown to somebody.",
+    Action.SECRET_ROTATE: "A token got a new key, and the old one stopped working.",
+    Action.AUTHORIZE_APPLICATION: "A person was let through to an application and a session there began.",
+    Action.ACCESS_REFUSED: "A known person was refused at an application; once an hour per session and reason.",
+    Action.MODEL_CREATED: "An object other than a user was created.",
+    Action.MODEL_UPDATED: "An object other than a user was changed.",
+    Action.MODEL_DELETED: "An object was deleted.",
+    Action.POLICY_EXCEPTION: "A policy failed while it was evaluated, and therefore denied.",
+    Action.SUSPICIOUS_REQUEST: "A request contradicted itself as no honest client's does, and was refused.",
+    Action.CONFIGURATION_ERROR: "Something cannot work as it is configured; the context says what to change.",
+    Action.CONFIGURATION_WARNING: "Something works, but its configuration is likely not what was meant.",
+    Action.SYSTEM_EXCEPTION: "Ostiary met an error that it did not expect.",
+    Action.SYSTEM_TASK_EXCEPTION: "A background job failed; it is tried again at its next turn.",
+    Action.SETUP_COMPLETED: "The first administrator was set up; the set-up page is closed for good.",
+    Action.DATA_RESTORED: "A backup was restored and a new incarnation of the data began.",
+}
+
+
+def page() -> str:
+    """docs/events.md."""
+    rows = "\n".join(f"| `{action}` | {action.sentence} |" for action in Action)
+    return f"""# Events
+
+Ostiary keeps an audit log in its database. Whatever changes who may do what writes its event in the same transaction
+as the change, so there is neither a change without its event nor an event without its change. `ostiary events` lists
+the log, `ostiary events --follow` goes on as events happen. Events older than the setting
+`events.retention` are removed.
+
+An event holds the time, the action, the part of Ostiary that recorded it, who did it (`pk` and `username`; nobody for
+the system itself; `cli` is somebody at the command line), the client's address, and a context. It holds copies, not
+references, and outlives what it names. Passwords, keys, codes and cookie values are never in it.
+
+| action | what happened |
+|---|---|
+{rows}
+"""
