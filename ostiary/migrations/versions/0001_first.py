@@ -20,12 +20,19 @@ def upgrade() -> None:
         sa.Column("user", Json, nullable=False, comment="{pk, username} of the person, {} for the system"),
         sa.Column("client_ip", sa.String(length=45), nullable=True),
         sa.Column("context", Json, nullable=False),
+        sa.Column(
+            "xid",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the writing transaction on PostgreSQL, by which a follower finds late commits",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sa.UniqueConstraint("uuid", name=op.f("uq_events_uuid")),
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_events_action"), "events", ["action"], unique=False)
     op.create_index(op.f("ix_events_created"), "events", ["created"], unique=False)
+    op.create_index(op.f("ix_events_xid"), "events", ["xid"], unique=False)
     op.create_table(
         "feed",
         sa.Column("id", Serial, nullable=False),
