@@ -12,10 +12,13 @@ from tests.clock import FakeClock
 
 
 async def test_an_event_is_written_with_the_change_or_not_at_all(database: Database, clock: FakeClock) -> None:
-    with pytest.raises(RuntimeError, match="changed my mind"):
+    async def change() -> None:
         async with database.writing() as w:
             await record(w, clock, Action.LOGIN, "test", SYSTEM)
             raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        await change()
     async with database.reading() as r:
         assert await r.scalar(select(func.count()).select_from(Event)) == 0
 
