@@ -37,10 +37,15 @@ class StubServer:
     def __init__(self, answer: Callable[[Seen], Answer], host: str = "127.0.0.1", port: int = 0) -> None:
         self.answer = answer
         self.seen: list[Seen] = []
+        self.connections = 0
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                stub.connections += 1
 
             def handle_one_request(self) -> None:
                 # http.server dispatches by method name; here every method is the same.
