@@ -8,6 +8,7 @@ import typer
 
 import ostiary
 from ostiary.cli.context import Invocation, fail
+from ostiary.cli.settings import settings
 from ostiary.kit.errors import OstiaryError
 
 app = typer.Typer(
@@ -37,6 +38,9 @@ def _options(
     ] = False,
 ) -> None:
     context.obj = Invocation(config)
+
+
+app.command("settings")(settings)
 
 
 def main() -> None:

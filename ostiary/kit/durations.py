@@ -34,9 +34,9 @@ def parse_duration(text: str, *, field: str | None = None) -> int:
 
 
 def show_duration(seconds: int) -> str:
-    """The same grammar back, from the largest unit down."""
+    """The same grammar back, from days down."""
     parts = []
-    for unit, size in _SECONDS.items():
+    for unit, size in list(_SECONDS.items())[1:]:
         count, seconds = divmod(seconds, size)
         if count:
             parts.append(f"{unit}={count}")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from ostiary.kit.durations import parse_duration
@@ -311,3 +312,13 @@ class Settings(Section):
         if isinstance(database, dict) and not database.get("url"):
             value["database"] = {**database, "url": f"sqlite:///{directory / DATABASE_FILE}"}
         return value
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting's value must never be shown."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("secret"))
+
+
+def is_duration(field: FieldInfo) -> bool:
+    """Whether a setting is a length of time."""
+    return any(isinstance(one, BeforeValidator) and one.func is _duration for one in field.metadata)
