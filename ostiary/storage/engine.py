@@ -1,29 +1,11 @@
 """Opens the database: SQLite in the data directory, or PostgreSQL by URL."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-
-from ostiary.kit.errors import Unavailable
-
-
-@contextmanager
-def unreachable() -> Iterator[None]:
-    """Turns a database that cannot be asked into `storage.unreachable`, whatever the driver calls it."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, OSError) as error:
-        raise Unavailable("storage.unreachable", "The database cannot be asked right now.") from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable("storage.unreachable", "The database cannot be asked right now.") from error
-        raise
 
 
 def open_engine(url: str | URL) -> AsyncEngine:

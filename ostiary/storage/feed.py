@@ -5,7 +5,8 @@ matter, only omission does. That is why triggers write it and no code of ours do
 with ``psql`` and an older release all count.
 """
 
-from typing import Final
+from enum import Enum
+from typing import Final, Literal
 
 from sqlalchemy import text
 
@@ -51,6 +52,22 @@ QUIET: Final[dict[str, frozenset[str]]] = {
 """Columns that are written often and decide nothing that a check remembers. Any other, a new one too, is announced."""
 
 CHANNEL: Final = "ostiary_feed"
+
+Change = tuple[str, str]
+"""A kind and a key of :data:`TRIGGERED`."""
+
+
+class Forget(Enum):
+    """The answer of a reader that cannot tell what changed: everything remembered must go."""
+
+    DROP = "drop"
+
+
+DROP: Final = Forget.DROP
+Answer = list[Change] | Literal[Forget.DROP]
+
+LONGEST_READ: Final = 10_000
+"""Changes that one read reports; of more, forgetting everything is the cheaper news."""
 
 # Kinds that the trimmer writes for itself on PostgreSQL; readers never see them.
 _MARK, _TRIMMED = "_mark", "_trimmed"

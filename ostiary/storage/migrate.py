@@ -18,7 +18,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ostiary.kit.errors import Conflict, OstiaryError, Unavailable
-from ostiary.storage.engine import open_engine, unreachable
+from ostiary.storage.engine import open_engine
+from ostiary.storage.failures import unreachable
 from ostiary.storage.session import Database
 
 # Found by path, not by import: the revisions see the whole schema, which is above this room.

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
-from ostiary.storage.engine import unreachable
+from ostiary.storage.failures import unreachable
 
 
 class _ReadOnlySession(Session):
