@@ -5,39 +5,63 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ostiary.kit.errors import Unavailable
 
+# What says nothing about the statement itself; time limits and deadlocks too, for its answer is not known.
+_POSTGRES = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 _DRIVERS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 def failure(error: BaseException) -> Unavailable:
     """The public form of a failure: `storage.full` when the disk is, else `storage.unreachable`."""
-    cause: BaseException | None = error
-    while cause is not None:
-        code = getattr(cause, "sqlite_errorcode", None)
-        if code == sqlite3.SQLITE_FULL or isinstance(cause, asyncpg.DiskFullError):
+    for cause in _causes(error):
+        if isinstance(cause, asyncpg.DiskFullError) or _sqlite_code(cause) == sqlite3.SQLITE_FULL:
             return Unavailable("storage.full", "The database's disk is full; nothing is written until space is freed.")
-        cause = cause.__cause__ or getattr(cause, "orig", None)
     return Unavailable("storage.unreachable", "The database cannot be asked right now.")
 
 
 @contextmanager
 def unreachable() -> Iterator[None]:
-    """Around use of an engine: turns a database that cannot be asked into :func:`failure`; other errors stay.
-
-    Time limits and deadlocks count as well: what the statement would have answered is not known.
-    """
+    """Around use of an engine: turns a database that cannot be asked into :func:`failure`; other errors stay."""
     try:
         yield
-    except IntegrityError:
-        raise
-    except (OperationalError, InterfaceError, PoolTimeoutError, *_DRIVERS) as error:
+    except (PoolTimeoutError, OSError, TimeoutError) as error:
         raise failure(error) from error
     except DBAPIError as error:
-        if error.connection_invalidated or isinstance(error.orig and error.orig.__cause__, asyncpg.PostgresError):
+        if error.connection_invalidated or any(map(_unanswered, _causes(error))):
+            raise failure(error) from error
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error) as error:
+        # Connecting fails with the driver's own errors.
+        if _unanswered(error):
             raise failure(error) from error
         raise
 
@@ -49,3 +73,22 @@ def direct() -> Iterator[None]:
         yield
     except _DRIVERS as error:
         raise failure(error) from error
+
+
+def _unanswered(error: BaseException) -> bool:
+    return (
+        isinstance(error, (*_POSTGRES, asyncpg.InterfaceError, OSError, TimeoutError)) or _sqlite_code(error) in _SQLITE
+    )
+
+
+def _sqlite_code(error: BaseException) -> int | None:
+    # The low byte is the primary code; the rest says where it happened.
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = getattr(cause, "orig", None) or cause.__cause__

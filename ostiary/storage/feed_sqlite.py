@@ -41,7 +41,7 @@ class SqliteFeed:
         # Taken before the rows: a commit in between is then read twice, never missed.
         version = self._direct.data_version()
         cursor = self._last[0] if self._last else 0
-        rows = self._direct.query(_READ, (cursor, LONGEST_READ + 2))
+        rows = self._direct.query(_READ, (cursor, LONGEST_READ + 1))
         sequence, incarnation = rows[0][:2]
         feed = [(id_, kind, key, created) for _, _, id_, kind, key, created in rows if id_ is not None]
         known = self._started and incarnation == self._incarnation
