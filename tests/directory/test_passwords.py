@@ -88,6 +88,7 @@ async def test_an_accent_is_the_same_however_the_keyboard_sends_it(passwords: Pa
         (django_argon2("x").replace("t=1", "t=11"), "password.hash_costly"),
         (django_argon2("x").replace("p=2", "p=17"), "password.hash_costly"),
     ],
+    ids=range(9),  # salts are new each time, and each test process must collect the same names
 )
 def test_a_hash_that_is_unknown_or_too_costly_is_not_imported(stored: str, code: str) -> None:
     with pytest.raises(InvalidInput) as raised:
