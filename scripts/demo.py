@@ -138,10 +138,7 @@ class Demo:
         self.step("Starting the application, which knows nothing about logins")
         self.start(
             "hello",
-            [
-                *(sys.executable, ROOT / "examples/hello/hello.py", "--listen", f"127.0.0.1:{hello}"),
-                *("--sign-out", f"{self.auth_url}/ostiary/sign_out"),
-            ],
+            [sys.executable, ROOT / "examples/hello/hello.py", "--listen", f"127.0.0.1:{hello}"],
         )
         self.wait(f"http://127.0.0.1:{hello}/", "hello")
         self.step("Starting nginx in front of both")

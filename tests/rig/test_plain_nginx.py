@@ -55,7 +55,7 @@ def test_refused_visitor_is_sent_to_sign_in_with_the_attempt_and_its_cookie(door
     door.auth.answer = lambda _: Answer(401, [("X-Ostiary-Attempt", "state"), ("Set-Cookie", cookie)])
     reply = ask(door.address, "/a?b=c&d", HOST)
     assert reply.status == 302
-    assert reply.get("Location") == "http://auth.example.com/ostiary/start?attempt=state"
+    assert reply.get("Location") == f"http://auth.example.com/ostiary/start?attempt=state&rd=http://{HOST}/a?b=c&d"
     assert reply.all("Set-Cookie") == [cookie]
     assert not door.app.seen
 
