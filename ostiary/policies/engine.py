@@ -75,7 +75,8 @@ class Kind(StrEnum):
 class Rule:
     """One binding. ``kind`` is a `Kind`, ``key`` the user's id in decimal, the group's or the policy's id.
 
-    ``name`` is that subject's, for people to read. A policy's rule without an ``expression`` is one that could not be compiled: it errs.
+    ``name`` is that subject's, for people to read. A policy's rule without an ``expression`` is one that could not be
+    compiled: it errs.
     """
 
     binding_id: str
