@@ -16,7 +16,13 @@ from sqlalchemy.engine import make_url
 from ostiary.kit.errors import Unavailable
 from ostiary.storage.failures import direct, failure
 
-_CLOSED = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, OSError)
+_CLOSED = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    OSError,
+)
 
 Row = tuple[Any, ...]
 

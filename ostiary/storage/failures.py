@@ -37,7 +37,9 @@ _SQLITE = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-_DRIVERS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# asyncpg says InternalClientError when it finds that an idle connection was closed by the server.
+_CLIENT = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_DRIVERS = (sqlite3.Error, asyncpg.PostgresError, *_CLIENT)
 
 
 def failure(error: BaseException) -> Unavailable:
@@ -59,7 +61,7 @@ def unreachable() -> Iterator[None]:
         if error.connection_invalidated or any(map(_unanswered, _causes(error))):
             raise failure(error) from error
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, sqlite3.Error) as error:
         # Connecting fails with the driver's own errors.
         if _unanswered(error):
             raise failure(error) from error
@@ -76,9 +78,7 @@ def direct() -> Iterator[None]:
 
 
 def _unanswered(error: BaseException) -> bool:
-    return (
-        isinstance(error, (*_POSTGRES, asyncpg.InterfaceError, OSError, TimeoutError)) or _sqlite_code(error) in _SQLITE
-    )
+    return isinstance(error, (*_POSTGRES, *_CLIENT)) or _sqlite_code(error) in _SQLITE
 
 
 def _sqlite_code(error: BaseException) -> int | None:
