@@ -1,0 +1,229 @@
+"""Applications as a check needs them: all of them in memory, found by host, loaded by plain SQL.
+
+What reads the database here is a generator that yields statements and is sent their rows, so that one text serves a
+database that is asked in line (SQLite) and one that is awaited (PostgreSQL).
+"""
+
+from collections.abc import Generator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from ostiary.access.authorize import ApplicationRules
+from ostiary.kit.errors import InvalidInput
+from ostiary.kit.expressions import Compiler, Expression
+from ostiary.kit.urls import parse_origin
+from ostiary.policies.engine import VOCABULARY, Kind, Rule
+from ostiary.sessions.app_sessions import app_cookie, domain_cookie
+from ostiary.sessions.cookie import Cookie
+
+T = TypeVar("T")
+Rows = list[tuple[Any, ...]]
+Load = Generator[tuple[str, tuple[Any, ...]], Rows, T]
+"""Yields (SQL with ``?`` for each parameter, parameters), is sent rows, returns ``T``."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_MET = 4096
+
+_PROVIDERS = """
+SELECT v.id, v.uuid, v.name, v.authentication_flow, v.invalidation_flow, p.mode, p.handoff, p.external_host, p.host_key,
+       p.cookie_domain, p.session_seconds, a.id, a.slug, a.name, a.contact, a.enabled, a.access, a.policy_engine_mode
+FROM proxy_providers p JOIN providers v ON v.id = p.id LEFT JOIN applications a ON a.provider_id = p.id
+"""
+_BINDINGS = """
+SELECT b.application_id, b.id, b."order", b.user_id, b.group_id, b.policy_id, b.negate, b.enabled, b.expires,
+       u.username, g.name, y.name, y.expression
+FROM policy_bindings b JOIN applications a ON a.id = b.application_id
+LEFT JOIN users u ON u.id = b.user_id LEFT JOIN groups g ON g.id = b.group_id LEFT JOIN policies y ON y.id = b.policy_id
+"""
+
+
+def moment(microseconds: int) -> datetime:
+    """A stored moment."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """One proxy provider with the application behind it; ``rules`` is None for a provider that serves none.
+
+    ``origin`` is the canonical external address, ``cookie`` what opens it, ``secure`` whether its configured scheme is
+    https. Two of them are the same only if they are the same object: a change makes a new one.
+    """
+
+    provider_id: int
+    provider_uuid: str
+    provider_name: str
+    authentication_flow: str | None
+    invalidation_flow: str
+    is_domain: bool
+    in_place: bool
+    origin: str
+    host_key: str
+    cookie_domain: str
+    session_seconds: int
+    contact: str
+    rules: ApplicationRules | None
+    cookie: Cookie
+    secure: bool
+    cookie_prefix: bytes
+    """The cookie's name and equals sign, as they stand in a Cookie header."""
+
+
+class Rules:
+    """Every provider and application. ``by_host`` is keyed by the host key's bytes, ``domains`` by cookie domain."""
+
+    def __init__(self, base_url: str | None) -> None:
+        self._configured = base_url
+        self.base_url: str | None = base_url
+        self.by_host: dict[bytes, Served] = {}
+        self.domains: dict[str, Served] = {}
+        self.met: dict[bytes, Served] = {}
+        """Other spellings of hosts, and hosts below cookie domains, at which somebody was allowed."""
+        self.group_names: Mapping[str, str] = {}
+        self.superuser_groups: frozenset[str] = frozenset()
+        self.group_parents: Mapping[str, set[str]] = {}
+        self._served: dict[int, Served] = {}
+        self._expressions: dict[str, Expression | None] = {}
+        self._compiler = Compiler(VOCABULARY)
+
+    def find(self, host_key: str) -> Served | None:
+        """The most specific match: the host's own entry, else the longest cookie domain at a label boundary."""
+        served = self.by_host.get(host_key.encode())
+        if served is not None or not self.domains:
+            return served
+        name = host_key.partition(":")[0]
+        while name:
+            served = self.domains.get(name)
+            if served is not None:
+                return served
+            name = name.partition(".")[2]
+        return None
+
+    def meet(self, host: bytes, served: Served) -> None:
+        """Remembers what a host, as a proxy spelled it, led to."""
+        if len(self.met) >= _MOST_MET:
+            self.met.clear()
+        self.met[host] = served
+
+    def of_provider(self, provider_id: int) -> Served | None:
+        return self._served.get(provider_id)
+
+    def load_all(self) -> Load[None]:
+        """Reads everything anew."""
+        stored = yield "SELECT base_url FROM installation WHERE id = 1", ()
+        groups = yield "SELECT id, name, is_superuser FROM groups", ()
+        edges = yield "SELECT group_id, parent_id FROM group_parents", ()
+        providers = yield _PROVIDERS, ()
+        bindings = yield _BINDINGS, ()
+        parents: dict[str, set[str]] = {}
+        for group_id, parent_id in edges:
+            parents.setdefault(group_id, set()).add(parent_id)
+        self.group_names = {row[0]: row[1] for row in groups}
+        self.superuser_groups = frozenset(row[0] for row in groups if row[2])
+        self.group_parents = parents
+        if self._configured is None:
+            self.base_url = stored[0][0] if stored else None
+        self._served = {}
+        self._put(providers, bindings)
+        self._index()
+        used = {row[12] for row in bindings}
+        self._expressions = {text: value for text, value in self._expressions.items() if text in used}
+
+    def load_some(self, applications: AbstractSet[str], providers: AbstractSet[int]) -> Load[None]:
+        """Reads again what belongs to these applications and providers."""
+        stale = set(providers)
+        stale.update(s.provider_id for s in self._served.values() if s.rules is not None and s.rules.id in applications)
+        for application_id in applications:
+            rows = yield "SELECT provider_id FROM applications WHERE id = ?", (application_id,)
+            stale.update(row[0] for row in rows if row[0] is not None)
+        for provider_id in stale:
+            found = yield _PROVIDERS + " WHERE p.id = ?", (provider_id,)
+            bindings = yield _BINDINGS + " WHERE a.provider_id = ?", (provider_id,)
+            self._served.pop(provider_id, None)
+            self._put(found, bindings)
+        self._index()
+
+    def _put(self, providers: Rows, bindings: Rows) -> None:
+        rules: dict[str, list[Rule]] = {}
+        for row in bindings:
+            rules.setdefault(row[0], []).append(self._rule(row))
+        for row in providers:
+            served = _served(row, rules.get(row[11], []))
+            self._served[served.provider_id] = served
+
+    def _index(self) -> None:
+        own = None if self.base_url is None else parse_origin(self.base_url).key
+        self.met.clear()
+        served = self._served.values()
+        # Our own host is never an application; a domain provider may have its sign-in there.
+        self.by_host = {s.host_key.encode(): s for s in served if s.is_domain or s.host_key != own}
+        self.domains = {s.cookie_domain: s for s in served if s.is_domain and s.cookie_domain}
+
+    def _rule(self, row: tuple[Any, ...]) -> Rule:
+        _, binding_id, order, user_id, group_id, policy_id, negate, enabled, expires, *names, text = row
+        kind, key = (
+            (Kind.USER, str(user_id))
+            if user_id is not None
+            else (Kind.GROUP, group_id)
+            if group_id is not None
+            else (Kind.POLICY, policy_id)
+        )
+        return Rule(
+            binding_id=binding_id,
+            order=order,
+            kind=kind,
+            key=key,
+            name=next((name for name in names if name is not None), ""),
+            negate=bool(negate),
+            enabled=bool(enabled),
+            expires=None if expires is None else moment(expires),
+            expression=self._compiled(text) if kind is Kind.POLICY and text is not None else None,
+        )
+
+    def _compiled(self, text: str) -> Expression | None:
+        if text not in self._expressions:
+            try:
+                self._expressions[text] = self._compiler.compile(text)
+            except InvalidInput:
+                # Stored by an older release or by hand. Its rule errs, and so denies.
+                self._expressions[text] = None
+        return self._expressions[text]
+
+
+def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
+    provider_id, uuid, name, authentication, invalidation, mode, handoff = row[:7]
+    external_host, host_key, domain, seconds = row[7:11]
+    application_id, slug, application_name, contact, enabled, access, engine_mode = row[11:]
+    is_domain = mode == "forward_domain"
+    secure = external_host.startswith("https://")
+    cookie = domain_cookie(uuid, domain) if is_domain else app_cookie(uuid)
+    return Served(
+        provider_id=provider_id,
+        provider_uuid=uuid,
+        provider_name=name,
+        authentication_flow=authentication,
+        invalidation_flow=invalidation,
+        is_domain=is_domain,
+        in_place=handoff == "in_place",
+        origin=external_host,
+        host_key=host_key,
+        cookie_domain=domain,
+        session_seconds=seconds,
+        contact=contact or "",
+        rules=None
+        if application_id is None
+        else ApplicationRules(
+            id=application_id,
+            slug=slug,
+            name=application_name,
+            enabled=bool(enabled),
+            access=access,
+            mode=engine_mode,
+            rules=tuple(rules),
+        ),
+        cookie=cookie,
+        secure=secure,
+        cookie_prefix=cookie.name(secure).encode() + b"=",
+    )

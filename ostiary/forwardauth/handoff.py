@@ -1,0 +1,139 @@
+"""Brings a login from our host to an application's host: attempts on the way there, tickets on the way back."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ostiary.access.served import Served
+from ostiary.forwardauth import tickets
+from ostiary.forwardauth.tickets import ATTEMPT_SECONDS, CALLBACK, CLEAN, IN_PLACE, Attempt
+from ostiary.forwardauth.wire import Asked
+from ostiary.sessions.app_sessions import (
+    Claim,
+    attempt_cookie,
+    issue_ticket,
+    nonce_hash,
+    open_app_session,
+    redeem,
+)
+from ostiary.storage.secrets import Secrets
+from ostiary.storage.session import Database
+
+
+class Handoff:
+    """Both kinds of hand-off. Everything it makes is bound to one browser by the attempt cookie's hash."""
+
+    def __init__(self, *, database: Database, secrets: Secrets) -> None:
+        self._database = database
+        self._secrets = secrets
+
+    # Where a visitor was refused
+
+    def begin(
+        self,
+        served: Served,
+        *,
+        kind: str,
+        host: str,
+        target: bytes,
+        method: str,
+        cookies: str,
+        seen: str,
+        now: datetime,
+    ) -> tuple[str, str | None]:
+        """(signed attempt, Set-Cookie line or None). The browser's attempt cookie is kept if it is a good one, so that
+        several tabs share it.
+        """
+        cookie = attempt_cookie(served.provider_uuid)
+        set_cookie = None
+        value = cookie.read(self._secrets, cookies, served.secure)
+        if value is None:
+            value, _ = cookie.mint(self._secrets)
+            set_cookie = cookie.header(value, served.secure, max_age=ATTEMPT_SECONDS)
+        secret = cookie.verify(self._secrets, value) or b""
+        attempt = self._attempt(served, kind, host, target, method, nonce_hash(secret), seen, now)
+        return tickets.sign(self._secrets, attempt), set_cookie
+
+    def _attempt(
+        self, served: Served, kind: str, host: str, target: bytes, method: str, nonce: str, seen: str, now: datetime
+    ) -> Attempt:
+        attempt = Attempt(
+            kind=kind,
+            provider_id=served.provider_id,
+            host=host,
+            method=method,
+            nonce_hash=nonce,
+            seen=seen,
+            expires=int(now.timestamp()) + ATTEMPT_SECONDS,
+        )
+        if kind == CALLBACK:
+            return replace(attempt, target=target.decode("latin-1"))
+        return replace(attempt, url_hash=tickets.url_hash(host, target))
+
+    def attempt(self, served: Served, asked: Asked, seen: str, now: datetime, *, navigation: bool) -> tuple[bytes, ...]:
+        """The header lines of a refused check. Only a navigation gets any: an image must not evict a page's attempt."""
+        if not navigation:
+            return ()
+        text, set_cookie = self.begin(
+            served,
+            kind=IN_PLACE,
+            host=asked.host_key,
+            target=asked.target,
+            method=asked.method,
+            cookies=asked.cookies,
+            seen=seen,
+            now=now,
+        )
+        lines = (b"X-Ostiary-Attempt: " + text.encode("ascii"),)
+        return lines if set_cookie is None else (*lines, b"Set-Cookie: " + set_cookie.encode("ascii"))
+
+    def clean(self, served: Served, asked: Asked, now: datetime) -> bytes:
+        """The header line that leads a browser, by way of our host, to the address without its ticket."""
+        attempt = self._attempt(served, CLEAN, asked.host_key, asked.target, asked.method, "", "", now)
+        return b"X-Ostiary-Attempt: " + tickets.sign(self._secrets, attempt).encode("ascii")
+
+    # On our host, for a person who may enter
+
+    async def issue(self, attempt: Attempt, *, session_id: str, return_url: str, now: datetime) -> str:
+        """A ticket that only the attempt's browser can use, at the attempt's host, in the attempt's way."""
+        claim = Claim(attempt.provider_id, attempt.kind, attempt.host, attempt.nonce_hash)
+        async with self._database.writing() as w:
+            return await issue_ticket(
+                w, secrets=self._secrets, now=now, session_id=session_id, claim=claim, return_url=return_url
+            )
+
+    # Back on the application's host
+
+    async def seat(
+        self, served: Served, *, kind: str, host: str, cookies: str, ticket: str, now: datetime
+    ) -> tuple[str, str] | None:
+        """(Set-Cookie line, return URL) for a ticket that is good here; None for any other. One transaction."""
+        cookie = attempt_cookie(served.provider_uuid)
+        value = cookie.read(self._secrets, cookies, served.secure)
+        secret = None if value is None else cookie.verify(self._secrets, value)
+        if secret is None:
+            return None
+        claim = Claim(served.provider_id, kind, host, nonce_hash(secret))
+        async with self._database.writing() as w:
+            redeemed = await redeem(w, secrets=self._secrets, now=now, text=ticket, claim=claim)
+            if redeemed is None:
+                return None
+            opened = await open_app_session(
+                w,
+                secrets=self._secrets,
+                now=now,
+                cookie=served.cookie,
+                redeemed=redeemed,
+                provider_id=served.provider_id,
+                host=served.cookie_domain if served.is_domain else host,
+                seconds=served.session_seconds,
+            )
+        return served.cookie.header(opened.value, served.secure, max_age=opened.max_age), redeemed.return_url
+
+    async def redeem(self, served: Served, asked: Asked, ticket: str, now: datetime) -> bytes | None:
+        """The Set-Cookie line for a ticket in the address of a check; None if it is no good here."""
+        if not served.in_place:
+            return None
+        seated = await self.seat(
+            served, kind=IN_PLACE, host=asked.host_key, cookies=asked.cookies, ticket=ticket, now=now
+        )
+        return None if seated is None else b"Set-Cookie: " + seated[0].encode("ascii")

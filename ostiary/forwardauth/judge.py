@@ -1,0 +1,101 @@
+"""Judges one question: which application, which person, what verdict.
+
+Written as a generator that asks the database only for what memory lacks, so that the same steps run in line on SQLite
+and awaited on PostgreSQL.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ostiary.access.authorize import authorize
+from ostiary.access.served import Load, Served
+from ostiary.access.table import AccessTable, Entry
+from ostiary.forwardauth import decide, dialects
+from ostiary.forwardauth.decide import Verdict
+from ostiary.forwardauth.headers import ANONYMOUS, LARGEST, answer, identity
+from ostiary.forwardauth.identify import Identify
+from ostiary.forwardauth.refusals import Refusal, Refusals
+from ostiary.forwardauth.wire import Asked, visitor
+from ostiary.kit.clock import Clock
+from ostiary.kit.proxies import Proxies
+from ostiary.kit.urls import canonical_path
+from ostiary.policies.engine import Decision, Question, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict with its stable reason; ``answer`` is the whole answer of an allow."""
+
+    verdict: Verdict
+    reason: str
+    served: Served | None = None
+    answer: bytes = b""
+
+
+class Judge:
+    """One per worker."""
+
+    def __init__(
+        self, *, table: AccessTable, identify: Identify, refusals: Refusals, proxies: Proxies, clock: Clock
+    ) -> None:
+        self._table = table
+        self._identify = identify
+        self._refusals = refusals
+        self._proxies = proxies
+        self._clock = clock
+        self._started = clock.now(), clock.monotonic()
+
+    def now(self) -> datetime:
+        """The present; a wall clock that was set back does not bring back what has ended."""
+        wall, monotonic = self._started
+        return max(self._clock.now(), wall + timedelta(seconds=self._clock.monotonic() - monotonic))
+
+    def judge(self, asked: Asked) -> Load[Outcome]:
+        """The outcome of a question. The table must be fresh when this begins."""
+        table = self._table
+        rules, version, now = table.rules, table.version, self.now()
+        if rules.base_url is None:
+            return Outcome(Verdict.UNDECIDABLE, "base_url_unset")
+        served = rules.find(asked.host_key)
+        if served is None or served.rules is None:
+            return Outcome(Verdict.UNKNOWN_HOST, "unknown_host")
+        if asked.target.partition(b"?")[0] in dialects.OWN_PATHS:
+            return Outcome(Verdict.ALLOW, "own_path", served, ANONYMOUS)
+        entry = yield from self._identify.session(served, asked.host_key, asked.cookies, now)
+        if isinstance(entry, str):
+            return Outcome(Verdict.SIGN_IN, entry, served)
+        path = canonical_path(asked.target)
+        client_ip = visitor(asked.head, asked.peer, self._proxies)
+        question = Question(now=now, host=asked.host_key, method=asked.method, path=path or "", client_ip=client_ip)
+        decision = authorize(served.rules, entry.login.person.subject, question)
+        refusal = decide.refusal(decision, path)
+        lines = identity(served, entry.login.person)
+        ready = b"" if lines is None else answer(b"200 OK", *lines)
+        if refusal is None and lines is None:
+            refusal = "group_name"
+        if refusal is None and len(ready) > LARGEST:
+            refusal = "identity_too_large"
+        if refusal is not None:
+            self._note(asked, served, entry, client_ip, refusal, decision)
+            return Outcome(Verdict.FORBIDDEN, refusal, served)
+        if not decision.volatile and table.version == version and table.entries.get(entry.key) is entry:
+            until = self._identify.until(entry)
+            entry.answer, entry.served, entry.version, entry.since = ready, served, version, now
+            entry.until = until if decision.expires is None else min(until, decision.expires)
+            rules.meet(asked.host, served)
+        return Outcome(Verdict.ALLOW, "allowed", served, ready)
+
+    def _note(self, asked: Asked, served: Served, entry: Entry, client_ip: str, code: str, decision: Decision) -> None:
+        subject = entry.login.person.subject
+        self._refusals.note(
+            Refusal(
+                login_id=entry.login.id,
+                user_id=subject.user_id,
+                username=subject.username,
+                client_ip=client_ip,
+                application=served.rules.slug if served.rules else "",
+                host=asked.host_key,
+                reason=code,
+                rules=tuple(reason.text for reason in decision.reasons if reason.result is not Result.FOR),
+            )
+        )

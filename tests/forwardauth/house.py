@@ -1,0 +1,269 @@
+"""A small installation for tests of the check: rows written straight into a database, questions as nginx asks them."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert
+
+from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
+from ostiary.access.table import AccessTable
+from ostiary.applications.models import Application, Provider, ProxyProvider
+from ostiary.directory.models import Group, Membership, User
+from ostiary.forwardauth.handoff import Handoff
+from ostiary.forwardauth.identify import Identify
+from ostiary.forwardauth.judge import Judge
+from ostiary.forwardauth.refusals import Refusals
+from ostiary.forwardauth.responder import Responder
+from ostiary.kit.proxies import Proxies, ProxyRule
+from ostiary.policies.models import Policy, PolicyBinding
+from ostiary.sessions.app_sessions import app_cookie, domain_cookie
+from ostiary.sessions.models import AppSession, Session
+from ostiary.storage.base import Base, new_id
+from ostiary.storage.direct import PostgresDirect, SqliteDirect
+from ostiary.storage.engine import open_engine
+from ostiary.storage.feed_postgres import PostgresFeed
+from ostiary.storage.feed_sqlite import SqliteFeed
+from ostiary.storage.secrets import Secrets
+from ostiary.storage.session import Database
+from tests.clock import FakeClock
+
+IDLE = 8 * 3600
+AUTH = "/outpost.goauthentik.io/auth/nginx"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer taken apart. ``headers`` are lower case; a repeated one fails the test."""
+
+    status: int
+    headers: dict[str, str]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> "Answer":
+        head, separator, body = raw.partition(b"\r\n\r\n")
+        assert separator
+        assert body == b""
+        lines = head.decode("utf-8").split("\r\n")
+        pairs = [line.split(": ", 1) if ": " in line else [line.rstrip(":"), ""] for line in lines[1:]]
+        headers = {name.lower(): value for name, value in pairs}
+        assert len(headers) == len(pairs)
+        assert headers["content-length"] == "0"
+        assert headers["cache-control"] == "no-store"
+        return cls(int(lines[0].split(" ")[1]), headers)
+
+    @property
+    def reason(self) -> str:
+        return self.headers.get("x-ostiary-reason", "")
+
+
+@dataclass
+class House:
+    """One worker's parts over a fresh database."""
+
+    url: str
+    clock: FakeClock
+    secrets: Secrets = field(default_factory=lambda: Secrets(["k" * 32]))
+    proxies: tuple[tuple[str, str], ...] = (("127.0.0.0/8", "any"),)
+    path_secrets: tuple[str, ...] = ()
+    base_url: str | None = "https://auth.example.com"
+    touched: list[tuple[str, datetime]] = field(default_factory=list)
+    traced: list[dict[str, str]] | None = None
+
+    def __post_init__(self) -> None:
+        self.database = Database(open_engine(self.url))
+        self.table = AccessTable(secrets=self.secrets, base_url=self.base_url)
+        self.freshness: Freshness
+        if self.database.is_sqlite:
+            path = self.url.removeprefix("sqlite:///")
+            self.feed: Any = SqliteFeed(path)
+            self.direct: Any = SqliteDirect(path)
+            self.freshness = SqliteFreshness(table=self.table, feed=self.feed, direct=self.direct)
+        else:
+            self.feed = PostgresFeed(self.url)
+            self.direct = PostgresDirect(self.url)
+            self.freshness = PostgresFreshness(table=self.table, feed=self.feed, direct=self.direct, clock=self.clock)
+        self.refusals = Refusals(database=self.database, clock=self.clock)
+        rules = Proxies(ProxyRule.parse(*rule) for rule in self.proxies)
+        self.judge = Judge(
+            table=self.table,
+            identify=Identify(
+                table=self.table,
+                secrets=self.secrets,
+                idle=IDLE,
+                touch=lambda login, last_used: self.touched.append((login, last_used)),
+            ),
+            refusals=self.refusals,
+            proxies=rules,
+            clock=self.clock,
+        )
+        self.responder = Responder(
+            table=self.table,
+            freshness=self.freshness,
+            judge=self.judge,
+            in_place=Handoff(database=self.database, secrets=self.secrets),
+            proxies=rules,
+            now=self.clock.now,
+            path_secrets=self.path_secrets,
+            trace=None if self.traced is None else self._trace,
+        )
+
+    def _trace(self, **facts: str) -> None:
+        assert self.traced is not None
+        self.traced.append(facts)
+
+    async def close(self) -> None:
+        for part in (self.feed, self.direct):
+            closing = part.close()
+            if isinstance(closing, Awaitable):
+                await closing
+        await self.database.close()
+
+    async def let_know(self) -> None:
+        """Lets PostgreSQL's background poll happen once; on SQLite there is nothing to wait for."""
+        if isinstance(self.freshness, PostgresFreshness):
+            await self.freshness.refresh()
+
+    async def add(self, model: type[Base], **values: Any) -> Any:
+        """Inserts one row and returns its primary key."""
+        async with self.database.writing() as w:
+            key = model.__table__.primary_key.columns.values()[0]
+            return await w.scalar(insert(model).values(**values).returning(key))
+
+    async def person(self, username: str = "ada", *groups: str, **values: Any) -> int:
+        """A user in these groups (by id)."""
+        user_id: int = await self.add(
+            User, **{"username": username, "name": username.title(), "created": self.clock.now()} | values
+        )
+        for group in groups:
+            await self.add(Membership, user_id=user_id, group_id=group)
+        return user_id
+
+    async def group(self, name: str, **values: Any) -> str:
+        group_id: str = await self.add(Group, name=name, **values)
+        return group_id
+
+    async def login(self, user_id: int, seconds: int = 14 * 86400) -> str:
+        """A live login of this person."""
+        now = self.clock.now()
+        login_id: str = await self.add(
+            Session,
+            token_hash=new_id().ljust(64, "0"),
+            user_id=user_id,
+            created=now,
+            authenticated=now,
+            method="password",
+            last_used=now,
+            expires=now + timedelta(seconds=seconds),
+        )
+        return login_id
+
+    async def application(self, host: str = "https://hello.example.com", **values: Any) -> "Door":
+        """An application with its proxy provider. ``mode``, ``handoff``, ``cookie_domain`` belong to the provider."""
+        origin = host.rstrip("/")
+        slug = values.pop("slug", origin.partition("://")[2].partition(".")[0])
+        uuid = new_id()
+        proxy = {
+            name: values.pop(name) for name in ("mode", "handoff", "cookie_domain", "session_seconds") if name in values
+        }
+        provider_id = await self.add(
+            Provider,
+            uuid=uuid,
+            type="proxy",
+            name=f"Provider for {slug}",
+            authorization_flow="default-provider-authorization-implicit-consent",
+            invalidation_flow="default-provider-invalidation-flow",
+        )
+        proxy = {"mode": "forward_single", **proxy}
+        await self.add(
+            ProxyProvider, id=provider_id, external_host=origin, host_key=origin.partition("://")[2], **proxy
+        )
+        values = {"access": "everyone", "created": self.clock.now(), "name": slug.title()} | values
+        application_id = await self.add(Application, slug=slug, provider_id=provider_id, **values)
+        return Door(self, application_id, provider_id, uuid, origin, proxy.get("cookie_domain", ""))
+
+    async def bind(self, door: "Door", **values: Any) -> str:
+        """Binds a user, group or expression to an application."""
+        expression = values.pop("expression", None)
+        if expression is not None:
+            values["policy_id"] = await self.add(Policy, name=new_id(), expression=expression)
+        binding: str = await self.add(PolicyBinding, application_id=door.application_id, **values)
+        return binding
+
+    async def ask(
+        self,
+        url: str | bytes | None = "https://hello.example.com/",
+        cookie: str | None = None,
+        *headers: str,
+        method: str = "GET",
+        peer: str = "127.0.0.1",
+        target: str = AUTH,
+        navigation: bool = True,
+    ) -> Answer:
+        """Asks as ingress-nginx does."""
+        return Answer.parse(
+            await self.raw(url, cookie, *headers, method=method, peer=peer, target=target, navigation=navigation)
+        )
+
+    async def raw(
+        self,
+        url: str | bytes | None = "https://hello.example.com/",
+        cookie: str | None = None,
+        *headers: str,
+        method: str = "GET",
+        peer: str = "127.0.0.1",
+        target: str = AUTH,
+        navigation: bool = True,
+    ) -> bytes:
+        lines = [f"GET {target} HTTP/1.1".encode(), b"Host: outpost.svc.cluster.local"]
+        if url is not None:
+            lines.append(b"X-Original-URL: " + (url if isinstance(url, bytes) else url.encode()))
+        if method:
+            lines.append(f"X-Original-Method: {method}".encode())
+        if navigation:
+            lines.append(b"Sec-Fetch-Mode: navigate")
+        if cookie is not None:
+            lines.append(b"Cookie: " + cookie.encode("utf-8", "surrogateescape"))
+        lines += [header.encode("latin-1") for header in headers]
+        found = self.responder.answer(b"\r\n".join(lines) + b"\r\n\r\n", b"GET", target.encode("latin-1"), peer)
+        assert found is not None
+        return found if isinstance(found, bytes) else await found
+
+
+@dataclass(frozen=True)
+class Door:
+    """An application as tests use it."""
+
+    house: House
+    application_id: str
+    provider_id: int
+    uuid: str
+    origin: str
+    cookie_domain: str
+
+    @property
+    def secure(self) -> bool:
+        return self.origin.startswith("https://")
+
+    async def session(self, login_id: str, **values: Any) -> str:
+        """A Cookie pair that opens this application for a login."""
+        secrets = self.house.secrets
+        kind = domain_cookie(self.uuid, self.cookie_domain) if self.cookie_domain else app_cookie(self.uuid)
+        value, secret = kind.mint(secrets)
+        now = self.house.clock.now()
+        host = self.cookie_domain or self.origin.partition("://")[2]
+        await self.house.add(
+            AppSession,
+            **{
+                "token_hash": secrets.hash("app-session", secret),
+                "session_id": login_id,
+                "provider_id": self.provider_id,
+                "kind": "domain" if self.cookie_domain else "app",
+                "host": host,
+                "created": now,
+                "expires": now + timedelta(days=1),
+            }
+            | values,
+        )
+        return f"{kind.name(self.secure)}={value}"
