@@ -1,5 +1,6 @@
 """The command `ostiary` and what it is made of."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,8 @@ app.command("settings")(settings)
 
 def main() -> None:
     """The console script: errors become one sentence and an exit status."""
+    # Whatever is written holds people's data: the database, its journal, backups.
+    os.umask(0o077)
     try:
         app()
     except OstiaryError as error:
