@@ -1,0 +1,205 @@
+"""Who is bound to an application: people, groups and policies, in order.
+
+The first binding closes an application that was open to everyone, and so does every later one: whoever adds one means
+it to decide. Taking the last one away opens nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from ostiary.applications.models import Application
+from ostiary.directory.models import Group, User
+from ostiary.directory.users import by_username, group_named
+from ostiary.events.catalog import Action
+from ostiary.events.record import Actor, record
+from ostiary.kit.clock import Clock
+from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.policies.engine import Kind
+from ostiary.policies.models import Policy, PolicyBinding
+from ostiary.policies.registry import by_name
+from ostiary.storage.session import Database, Reading, Writing
+
+ROOM = "applications"
+_HIGHEST_ORDER = 1_000_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """Whom or what a binding names: a username, a group's name or a policy's name."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A binding with what it names."""
+
+    binding: PolicyBinding
+    target: Target
+    expression: str | None = None
+
+
+class Bindings:
+    """The verbs. Each opens its own transaction, in which the change and its event stand or fall together."""
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def put(
+        self,
+        slug: str,
+        target: Target,
+        *,
+        order: int | None = None,
+        negate: bool | None = None,
+        enabled: bool | None = None,
+        expires: datetime | None = None,
+        by: Actor,
+    ) -> PolicyBinding:
+        """Binds, or changes what is given of the binding that is there.
+
+        Raises `application.not_found`, `user.not_found` and its like, `binding.*`.
+        """
+        given = {"order": order, "negate": negate, "enabled": enabled, "expires": expires}
+        fields = {key: value for key, value in given.items() if value is not None}
+        async with self._database.writing() as w:
+            application = await application_of(w, slug)
+            binding = await _existing(w, application, target)
+            if binding is None:
+                return await bind_in(w, self._clock, application, target, fields, by=by)
+            _check(fields, self._clock)
+            changes = {key: [str(getattr(binding, key)), str(value)] for key, value in fields.items()}
+            for key, value in fields.items():
+                setattr(binding, key, value)
+            await record(
+                w,
+                self._clock,
+                Action.MODEL_UPDATED,
+                ROOM,
+                by,
+                model="policy_binding",
+                application=slug,
+                kind=str(target.kind),
+                name=target.name,
+                changes=changes,
+            )
+            return binding
+
+    async def remove(self, slug: str, target: Target, *, by: Actor) -> int:
+        """Takes the binding away and answers how many are left. Raises `binding.not_found`."""
+        async with self._database.writing() as w:
+            application = await application_of(w, slug)
+            binding = await _existing(w, application, target)
+            if binding is None:
+                raise NotFound(
+                    "binding.not_found", f"{target.kind}: {target.name} is not bound to {slug}.", field=target.kind
+                )
+            await w.delete(binding)
+            await w.flush()
+            await record(
+                w,
+                self._clock,
+                Action.MODEL_DELETED,
+                ROOM,
+                by,
+                model="policy_binding",
+                application=slug,
+                kind=str(target.kind),
+                name=target.name,
+            )
+            return len(await bindings_of(w, application.id))
+
+
+async def bind_in(
+    w: Writing, clock: Clock, application: Application, target: Target, fields: Mapping[str, Any], *, by: Actor
+) -> PolicyBinding:
+    """Binds within the caller's transaction. ``fields`` are of order, negate, enabled, expires."""
+    _check(fields, clock)
+    column, key = await _subject(w, target)
+    if await _existing(w, application, target) is not None:
+        raise Conflict(
+            "binding.exists", f"{target.kind}: {target.name} is bound to {application.slug} already.", field=target.kind
+        )
+    subject: dict[str, Any] = {column: key}
+    binding = PolicyBinding(application_id=application.id, **subject, **fields)
+    w.add(binding)
+    application.access = "bound"
+    await w.flush()
+    shown = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in fields.items()}
+    await record(
+        w,
+        clock,
+        Action.MODEL_CREATED,
+        ROOM,
+        by,
+        model="policy_binding",
+        application=application.slug,
+        kind=str(target.kind),
+        name=target.name,
+        **shown,
+    )
+    return binding
+
+
+async def application_of(r: Reading, slug: str) -> Application:
+    """The application of that slug. Raises `application.not_found`."""
+    application = await r.scalar(select(Application).where(Application.slug == slug))
+    if application is None:
+        raise NotFound(
+            "application.not_found", "application: there is no application of that slug.", field="application"
+        )
+    return application
+
+
+async def bindings_of(r: Reading, application_id: str) -> Sequence[Bound]:
+    """An application's bindings in the order that they are asked."""
+    query = (
+        select(PolicyBinding, User.username, Group.name, Policy.name, Policy.expression)
+        .outerjoin(User, User.id == PolicyBinding.user_id)
+        .outerjoin(Group, Group.id == PolicyBinding.group_id)
+        .outerjoin(Policy, Policy.id == PolicyBinding.policy_id)
+        .where(PolicyBinding.application_id == application_id)
+        .order_by(PolicyBinding.order, PolicyBinding.id)
+    )
+    return [
+        Bound(binding, _target(username, group, policy), expression)
+        for binding, username, group, policy, expression in await r.execute(query)
+    ]
+
+
+def _target(username: str | None, group: str | None, policy: str | None) -> Target:
+    if username is not None:
+        return Target(Kind.USER, username)
+    return Target(Kind.GROUP, group) if group is not None else Target(Kind.POLICY, policy or "")
+
+
+async def _subject(r: Reading, target: Target) -> tuple[str, int | str]:
+    if target.kind == Kind.USER:
+        return "user_id", (await by_username(r, target.name)).id
+    if target.kind == Kind.GROUP:
+        return "group_id", (await group_named(r, target.name)).id
+    return "policy_id", (await by_name(r, target.name)).id
+
+
+async def _existing(w: Writing, application: Application, target: Target) -> PolicyBinding | None:
+    column, key = await _subject(w, target)
+    query = select(PolicyBinding).where(
+        PolicyBinding.application_id == application.id, getattr(PolicyBinding, column) == key
+    )
+    found: PolicyBinding | None = await w.scalar(query.limit(1))
+    return found
+
+
+def _check(fields: Mapping[str, Any], clock: Clock) -> None:
+    if not 0 <= fields.get("order", 0) <= _HIGHEST_ORDER:
+        raise InvalidInput("binding.order_invalid", f"order: use a number from 0 to {_HIGHEST_ORDER}.", field="order")
+    if "expires" in fields and fields["expires"] <= clock.now():
+        raise InvalidInput(
+            "binding.expires_past", "expires: it has passed already; give a later time.", field="expires"
+        )
