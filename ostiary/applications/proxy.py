@@ -73,27 +73,23 @@ def proxy_settings(values: Mapping[str, Any], before: ProxySettings | None = Non
     else:
         raise _invalid("external_host", "it is needed; write an address such as https://hello.example.com.")
     base = before or ProxySettings(origin)
+    given = {"mode": base.mode, "handoff": base.handoff, "cookie_domain": base.cookie_domain, **values}
+    seconds = _seconds(values["access_token_validity"]) if "access_token_validity" in values else base.session_seconds
     made = ProxySettings(
         origin=origin,
-        mode=_mode(values.get("mode", base.mode)),
-        handoff=_one_of("handoff", values.get("handoff", base.handoff), HANDOFFS),
-        cookie_domain=_text("cookie_domain", values.get("cookie_domain", base.cookie_domain)),
-        session_seconds=_seconds(values["access_token_validity"])
-        if "access_token_validity" in values
-        else base.session_seconds,
-        authentication_flow=_flow(
-            "authentication_flow", values.get("authentication_flow", base.authentication_flow) or None
-        ),
-        authorization_flow=_flow("authorization_flow", values.get("authorization_flow", base.authorization_flow))
-        or AUTHORIZATION_FLOW,
-        invalidation_flow=_flow("invalidation_flow", values.get("invalidation_flow", base.invalidation_flow))
-        or INVALIDATION_FLOW,
+        mode=_mode(given["mode"]),
+        handoff=_one_of("handoff", given["handoff"], HANDOFFS),
+        cookie_domain=_text("cookie_domain", given["cookie_domain"]),
+        session_seconds=seconds,
+        authentication_flow=_flow("authentication_flow", values, base),
+        authorization_flow=_flow("authorization_flow", values, base) or AUTHORIZATION_FLOW,
+        invalidation_flow=_flow("invalidation_flow", values, base) or INVALIDATION_FLOW,
     )
     return _with_domain(made)
 
 
 def external_origin(text: Any) -> Origin:
-    """The application's canonical address. Raises `provider.path_not_supported_yet`, `provider.external_host_invalid`."""
+    """The canonical address. Raises `provider.path_not_supported_yet`, `provider.external_host_invalid`."""
     address = _text("external_host", text)
     host, slash, path = address.partition("://")[2].partition("/")
     if host and slash and path.strip("/"):
@@ -127,7 +123,7 @@ def _with_domain(made: ProxySettings) -> ProxySettings:
     if is_public_suffix(domain):
         raise InvalidInput(
             "provider.cookie_domain_public",
-            f"cookie_domain: anyone may register names below {domain}, so no cookie may span it; use one of yours.",
+            f"cookie_domain: anyone may register names below {domain}, so no cookie may span it.",
             field="cookie_domain",
         )
     if not below_domain(made.origin.host, domain):
@@ -177,8 +173,9 @@ def _seconds(value: Any) -> int:
     return seconds
 
 
-def _flow(field: str, value: Any) -> str | None:
-    if value is None:
+def _flow(field: str, values: Mapping[str, Any], base: ProxySettings) -> str | None:
+    value = values.get(field, getattr(base, field))
+    if value is None or value == "":
         return None
     text = _text(field, value)
     if not _SLUG.fullmatch(text):

