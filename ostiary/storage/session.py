@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
+from ostiary.storage.engine import open_readers
 from ostiary.storage.failures import unreachable
 
 
@@ -24,7 +25,7 @@ class _ReadOnlySession(Session):
 
 
 class Reading(AsyncSession):
-    """One read transaction, one snapshot."""
+    """One read transaction, one snapshot; the database itself refuses a write in it."""
 
     sync_session_class: type[Session] = _ReadOnlySession
 
@@ -45,14 +46,14 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self._readers = open_readers(engine)
         self._writer = asyncio.Lock()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reading]:
         """A read transaction. Raises `storage.unreachable` when the database cannot be asked."""
-        engine = self.engine.execution_options(ostiary_reading=True)
         with unreachable():
-            async with Reading(engine, expire_on_commit=False, autoflush=False) as session:
+            async with Reading(self._readers, expire_on_commit=False, autoflush=False) as session:
                 yield session
 
     @asynccontextmanager
@@ -72,4 +73,6 @@ class Database:
                 yield session
 
     async def close(self) -> None:
+        if self.is_sqlite:
+            await self._readers.dispose()
         await self.engine.dispose()
