@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import ViewportSize
-
 from tests.journeys.house import House, Plan, built
 from tests.journeys.pages import expect_sign_in
+
 from tests.rig.browser import chromium
 from tests.rig.nginx import WHEEL
 

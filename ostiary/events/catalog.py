@@ -1,6 +1,8 @@
 """Every kind of fact the audit log can hold, each with one sentence. docs/events.md is generated from here."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 
 class Action(StrEnum):
@@ -34,7 +36,7 @@ class Action(StrEnum):
         return _SENTENCES[self]
 
 
-_SENTENCES = {
+_SENTENCES: Final[Mapping[Action, str]] = {
     Action.LOGIN: "A person signed in and a session began.",
     Action.LOGIN_FAILED: "A sign-in was refused; the name is recorded only if an account has it.",
     Action.LOGOUT: "A session was ended, by its owner or by an administrator.",

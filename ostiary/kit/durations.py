@@ -1,11 +1,12 @@
 """Lengths of time as people write them: ``weeks=1;days=2;hours=3;minutes=4;seconds=5``."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from ostiary.kit.errors import InvalidInput
 
-_SECONDS: Final = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+_SECONDS: Final[Mapping[str, int]] = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 _PART: Final = re.compile(r"\s*([a-z]+)\s*=\s*(\d{1,9})\s*", re.ASCII | re.IGNORECASE)
 _LONGEST: Final = 100 * 365 * 86_400
 

@@ -92,8 +92,8 @@ def from_file(file: Path, problems: list[Problem]) -> Iterator[Given]:
     except (OSError, UnicodeDecodeError) as error:
         sentence = "The file cannot be read; name one that exists, is readable by this user and holds UTF-8 text."
         raise InvalidSettings([Problem("settings.file_unreadable", str(file), str(file), sentence)]) from error
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is not None:
             yield from _from_node(loader, node, (), file, problems)
@@ -102,8 +102,6 @@ def from_file(file: Path, problems: list[Problem]) -> Iterator[Given]:
         where = f"{file} line {mark.line + 1}" if mark else str(file)
         sentence = "The file is not valid YAML there; write keys and values as 'web:' and, indented, 'title: Ostiary'."
         raise InvalidSettings([Problem("settings.file_invalid", str(file), where, sentence)]) from error
-    finally:
-        loader.dispose()
 
 
 def _from_node(

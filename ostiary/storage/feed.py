@@ -5,6 +5,7 @@ matter, only omission does. That is why triggers write it and no code of ours do
 with ``psql`` and an older release all count.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final, Literal
 
@@ -14,7 +15,7 @@ from ostiary.storage.base import Base
 from ostiary.storage.session import Writing
 
 # Every table of the schema stands in exactly one of these two lists; a test holds them against the metadata.
-TRIGGERED: Final[dict[str, tuple[str, str]]] = {
+TRIGGERED: Final[Mapping[str, tuple[str, str]]] = {
     "users": ("user", "id"),
     "memberships": ("user", "user_id"),
     "groups": ("group", "id"),
@@ -31,7 +32,7 @@ TRIGGERED: Final[dict[str, tuple[str, str]]] = {
 }
 """Table → (kind, the column whose value is the key)."""
 
-NOT_DECIDING: Final[dict[str, str]] = {
+NOT_DECIDING: Final[Mapping[str, str]] = {
     "feed": "is the feed",
     "leases": "say who runs a job",
     "events": "tell what was decided",

@@ -4,7 +4,8 @@ Neither repeats the request: no path, no header, no field comes back, so that no
 or a link.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -16,7 +17,7 @@ from ostiary.web.pages import Pages
 
 _log = structlog.get_logger("web")
 
-_TITLES = {
+_TITLES: Final[Mapping[int, str]] = {
     400: "That did not work",
     403: "Not allowed",
     404: "Nothing here",

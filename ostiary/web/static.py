@@ -1,14 +1,16 @@
 """Static files under names that hold their own hash, so that a browser may keep them for ever."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.kit.errors import NotFound
 
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES: Final[Mapping[str, str]] = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 
 class Static:
