@@ -1,7 +1,8 @@
 """Why somebody may or may not open an application, put into words for administrators."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ostiary.access.authorize import ApplicationRules, authorize
 from ostiary.applications.bindings import bindings_of
@@ -15,7 +16,12 @@ from ostiary.kit.expressions import Compiler, Expression
 from ostiary.policies.engine import VOCABULARY, Decision, Kind, Question, Result, Rule, Subject
 from ostiary.storage.session import Reading
 
-_MARKS = {Result.FOR: "for", Result.AGAINST: "against", Result.ERROR: "error", Result.IDLE: "idle"}
+_MARKS: Final[Mapping[Result, str]] = {
+    Result.FOR: "for",
+    Result.AGAINST: "against",
+    Result.ERROR: "error",
+    Result.IDLE: "idle",
+}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """What a check comes to, and in which words. Pure: every branch but one denies."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from ostiary.policies.engine import Decision
 
@@ -27,7 +29,7 @@ def refusal(decision: Decision, path: str | None) -> str | None:
     return None
 
 
-SENTENCES = {
+SENTENCES: Final[Mapping[str, str]] = {
     "not_allowed": "Your account may not open this application.",
     "ambiguous_path": "This address can be read in two ways, and the application's rules depend on it.",
     "group_name": "One of your groups has a name that cannot be passed on to the application.",

@@ -4,6 +4,9 @@
 ingress-nginx's strict path check accepts it. The dialect is the last segment of the address and never guessed.
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 from ostiary.forwardauth.decide import Verdict
 
 PREFIXES = ("/outpost.goauthentik.io", "/ostiary")
@@ -16,7 +19,7 @@ ABOVE_OWN = tuple(f"{prefix}/".encode() for prefix in PREFIXES)
 NGINX_TARGETS = frozenset(f"{prefix}/auth/nginx".encode() for prefix in PREFIXES)
 _AUTH = tuple(f"{prefix}/auth/".encode() for prefix in PREFIXES)
 
-KINDS = {"nginx": frozenset({"nginx", "any"})}
+KINDS: Final[Mapping[str, frozenset[str]]] = {"nginx": frozenset({"nginx", "any"})}
 """Which kinds of declared proxies may use a dialect."""
 
 

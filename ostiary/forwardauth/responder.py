@@ -111,7 +111,7 @@ class Responder:
             if forwarded_method is not None and forwarded_method != asked_method:
                 raise Refused("forwarded_method_disagrees")
         except Refused as refused:
-            return self._refuse(refused.args[0], peer)
+            return self._refuse(refused.reason, peer)
 
         fresh = self._fresh()
         table = self._table

@@ -4,8 +4,10 @@ The head has been found well-formed by the HTTP parser before it comes here (RFC
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Final
 
 from ostiary.kit.proxies import Proxies
 
@@ -14,7 +16,7 @@ _LINES = re.compile(
     rb"\r\n(cookie|x[-_.]original[-_.](?:url|method)|x[-_.]forwarded[-_.](?:host|uri|method)):[ \t]*([^\r]*)",
     re.IGNORECASE,
 )
-_SLOTS = {
+_SLOTS: Final[Mapping[bytes, int]] = {
     name: slot
     for slot, names in enumerate(
         (
@@ -31,7 +33,11 @@ _SLOTS = {
 
 
 class Refused(Exception):
-    """A head that is not answered as a question. ``args[0]`` is the stable reason."""
+    """A head that is not answered as a question, for a stable reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def cut(head: bytes) -> list[bytes | None]:
