@@ -1,0 +1,26 @@
+"""Ends the login, and with it every application."""
+
+from ostiary.events.record import Actor
+from ostiary.flows.plan import PlannedStage
+from ostiary.flows.run import Again, Effects, Next, Question, Run, Visitor
+from ostiary.sessions.lifecycle import Sessions
+
+
+class UserLogout:
+    """Stage type ``user_logout``."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def ask(self, run: Run, stage: PlannedStage, visitor: Visitor) -> Question | None:
+        """Asks whether the person means it, unless it is known that they do: another site can send anybody here."""
+        if visitor.session is None or visitor.own_wish:
+            return None
+        return Question("flows/user_logout.html", {"username": visitor.session.username})
+
+    async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again:
+        """Ends the login. Whoever has none is signed out already."""
+        if visitor.session is not None:
+            actor = Actor(visitor.session.user_id, visitor.session.username, visitor.client_ip)
+            await self._sessions.end(visitor.session.id, by=actor, reason="signed out")
+        return Next(run.pending, Effects(signed_out=True))

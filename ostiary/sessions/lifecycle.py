@@ -1,0 +1,229 @@
+"""The life of a login: start, use, rotation, end.
+
+A login's cookie changes with every sign-in, so that a planted or copied one dies. A login ends when its absolute time
+is up, when it lay idle too long, when somebody ends it, or with its person; its application sessions and tickets go
+with it.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select, update
+
+from ostiary.directory.models import User
+from ostiary.events.catalog import Action
+from ostiary.events.record import Actor, record
+from ostiary.kit.clock import Clock
+from ostiary.kit.errors import NotFound
+from ostiary.sessions.cookie import LOGIN
+from ostiary.sessions.models import Session
+from ostiary.storage.secrets import Secrets
+from ostiary.storage.session import Database, Reading, Writing
+
+_ROOM = "sessions"
+_HASH = "session"
+_USED_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class LiveSession:
+    """A login that is good right now, and whose it is."""
+
+    id: str
+    user_id: int
+    username: str
+    name: str
+    email: str
+    authenticated: datetime
+    method: str
+    created: datetime
+    last_used: datetime
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A login that has just ended."""
+
+    session_id: str
+    user_id: int
+    reason: str
+
+
+Listener = Callable[[Writing, Ended], Awaitable[None]]
+
+
+class Sessions:
+    """Starts, finds and ends logins. ``idle`` and ``absolute`` are seconds.
+
+    ``listeners`` are told of every end inside the transaction that ends it; the composition root fills the list.
+    """
+
+    def __init__(self, *, database: Database, clock: Clock, secrets: Secrets, idle: int, absolute: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._secrets = secrets
+        self._idle = timedelta(seconds=idle)
+        self._absolute = timedelta(seconds=absolute)
+        self._used: dict[str, datetime] = {}
+        self.listeners: list[Listener] = []
+
+    async def start(
+        self,
+        w: Writing,
+        *,
+        user_id: int,
+        method: str,
+        client_ip: str | None,
+        user_agent: str,
+        replaces: str | None,
+    ) -> str:
+        """Starts a login and returns its cookie value. ``replaces`` is the id of the browser's login so far, which
+        ends.
+        """
+        if replaces is not None:
+            await self._end(w, [replaces], "replaced")
+        value, token_hash = self._mint()
+        now = self._clock.now()
+        w.add(
+            Session(
+                token_hash=token_hash,
+                user_id=user_id,
+                created=now,
+                authenticated=now,
+                method=method,
+                last_used=now,
+                expires=now + self._absolute,
+                client_ip=client_ip,
+                user_agent=user_agent[:512],
+            )
+        )
+        await w.flush()
+        return value
+
+    async def rotate(self, w: Writing, session_id: str) -> str:
+        """Gives a login a new cookie value, as after a password change; the old value is dead from here on."""
+        value, token_hash = self._mint()
+        rotated = update(Session).where(Session.id == session_id).values(token_hash=token_hash).returning(Session.id)
+        if await w.scalar(rotated) is None:
+            raise NotFound("session.not_found", "This session has ended.")
+        return value
+
+    async def find(self, r: Reading, cookie: str) -> LiveSession | None:
+        """The login of a cookie value, unless it has ended, lay idle too long, or its person is disabled."""
+        secret = LOGIN.verify(self._secrets, cookie)
+        if secret is None:
+            return None
+        row = (
+            await r.execute(
+                select(Session, User)
+                .join(User, User.id == Session.user_id)
+                .where(Session.token_hash.in_(self._secrets.hashes(_HASH, secret)), User.is_active)
+            )
+        ).first()
+        if row is None:
+            return None
+        session, user = row
+        now = self._clock.now()
+        last_used = max(session.last_used, self._used.get(session.id, session.last_used))
+        if now >= session.expires or now - last_used >= self._idle:
+            return None
+        return LiveSession(
+            id=session.id,
+            user_id=user.id,
+            username=user.username,
+            name=user.name,
+            email=user.email,
+            authenticated=session.authenticated,
+            method=session.method,
+            created=session.created,
+            last_used=last_used,
+            expires=session.expires,
+        )
+
+    def touch(self, session_id: str, last_used: datetime) -> None:
+        """Notes that a login is in use; ``last_used`` is what the caller knows. Written by ``flush``, once a minute
+        at most.
+        """
+        now = self._clock.now()
+        if now - last_used >= timedelta(seconds=_USED_SECONDS):
+            self._used[session_id] = now
+
+    async def flush(self) -> None:
+        """Writes the noted uses in one transaction. A use never moves backwards."""
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            async with self._database.writing() as w:
+                for session_id, moment in used.items():
+                    await w.execute(
+                        update(Session)
+                        .where(Session.id == session_id, Session.last_used < moment)
+                        .values(last_used=moment)
+                        .execution_options(synchronize_session=False)
+                    )
+        except BaseException:
+            self._used = used | self._used
+            raise
+
+    async def end(self, session_id: str, *, by: Actor, reason: str) -> bool:
+        """Ends one login, with its event. Whether there was one."""
+        async with self._database.writing() as w:
+            return await self.end_in(w, session_id, by=by, reason=reason)
+
+    async def end_in(self, w: Writing, session_id: str, *, by: Actor, reason: str) -> bool:
+        """``end`` inside the caller's transaction."""
+        ended = await self._end(w, [session_id], reason)
+        for one in ended:
+            await record(
+                w, self._clock, Action.LOGOUT, _ROOM, by, session=one.session_id, user_id=one.user_id, reason=reason
+            )
+        return bool(ended)
+
+    async def end_all(self, user_id: int, *, by: Actor, reason: str) -> int:
+        """Ends every login of a person; how many there were."""
+        async with self._database.writing() as w:
+            ids = list(await w.scalars(select(Session.id).where(Session.user_id == user_id)))
+            ended = await self._end(w, ids, reason)
+            if ended:
+                await record(
+                    w, self._clock, Action.LOGOUT, _ROOM, by, user_id=user_id, sessions=len(ended), reason=reason
+                )
+            return len(ended)
+
+    async def end_others(self, w: Writing, user_id: int, keep: str | None) -> None:
+        """Ends a person's logins except ``keep``, inside the transaction that changes their credentials."""
+        mine = select(Session.id).where(Session.user_id == user_id)
+        if keep is not None:
+            mine = mine.where(Session.id != keep)
+        await self._end(w, list(await w.scalars(mine)), "credentials changed")
+
+    async def expire(self) -> int:
+        """Ends the logins whose time is up; a job calls it. How many there were."""
+        await self.flush()
+        now = self._clock.now()
+        async with self._database.writing() as w:
+            over = or_(Session.expires <= now, Session.last_used <= now - self._idle)
+            return len(await self._end(w, list(await w.scalars(select(Session.id).where(over).limit(1000))), "expired"))
+
+    def _mint(self) -> tuple[str, str]:
+        value, secret = LOGIN.mint(self._secrets)
+        return value, self._secrets.hash(_HASH, secret)
+
+    async def _end(self, w: Writing, ids: list[str], reason: str) -> list[Ended]:
+        if not ids:
+            return []
+        gone = await w.execute(
+            delete(Session)
+            .where(Session.id.in_(ids))
+            .returning(Session.id, Session.user_id)
+            .execution_options(synchronize_session=False)
+        )
+        ended = [Ended(session_id, user_id, reason) for session_id, user_id in gone]
+        for one in ended:
+            self._used.pop(one.session_id, None)
+            for listener in self.listeners:
+                await listener(w, one)
+        return ended
