@@ -10,14 +10,13 @@ from ostiary.flows.intent import HOME, Intent, Intents
 from ostiary.flows.plan import Admission, Plan, admission
 from ostiary.flows.run import Run, Visitor
 from ostiary.flows.signout import SignOutTickets
-from ostiary.flows.start import AUTHENTICATION, SETUP
-from ostiary.sessions.cookie import LOGIN, Cookie, values
+from ostiary.flows.start import AUTHENTICATION
+from ostiary.flows.start import SETUP as SETUP_FLOW
+from ostiary.sessions.cookie import DEVICE, LOGIN, SETUP, single
 from ostiary.web.forms import NOT_OURS, Forms
 from ostiary.web.routes import Routes, Who
 from ostiary.web.visits import Visit
 
-_DEVICE = Cookie("ostiary_device", "known-device")
-_SETUP = Cookie("ostiary_setup", "setup-code")
 _SETUP_SECONDS = 3600
 _TOO_OLD = "This page had waited too long. Please try again."
 
@@ -39,7 +38,7 @@ class FlowPages:
         request = visit.request
         plan = await self._executor.plan(request.path_params["slug"])
         query = request.query_params
-        if plan.slug == SETUP and "code" in query:
+        if plan.slug == SETUP_FLOW and "code" in query:
             return _keep_setup_code(visit, query["code"])
         intent = self._intents.open(query.get("intent", "")) or Intent()
         response = self._turned_away(visit, plan, intent)
@@ -65,8 +64,8 @@ class FlowPages:
                 return _to(f"/if/flow/{AUTHENTICATION}/?{there}")
             case Admission.SIGNED_IN_ALREADY:
                 return _to(intent.resume)
-        if plan.designation == "authentication" and signed_in and intent.prompt != "login":
-            return _to(intent.resume)
+        if visit.request.method == "GET" and plan.designation == "authentication" and signed_in:
+            return None if intent.prompt == "login" else _to(intent.resume)
         return None
 
     async def _show(self, visit: Visit, plan: Plan, intent: Intent, visitor: Visitor) -> Response:
@@ -80,7 +79,7 @@ class FlowPages:
 
     async def _answer(self, visit: Visit, plan: Plan, intent: Intent, visitor: Visitor) -> Response:
         fields = await self._forms.read(visit)
-        if not self._forms.genuine(visit, fields):
+        if not self._forms.genuine(visit, fields, signing_in=plan.designation == "authentication"):
             return await self._begun(visit, plan, intent, visitor, NOT_OURS, fields, status=403)
         run = await self._run(visit, plan, fields)
         if run is None:
@@ -161,9 +160,9 @@ class FlowPages:
             response.headers.append("Set-Cookie", LOGIN.cleared(visit.secure))
         if effects.device is not None:
             seconds = int(LIFETIME.total_seconds())
-            response.headers.append("Set-Cookie", _DEVICE.header(effects.device, secure, max_age=seconds))
-        if finished.run.plan.slug == SETUP:
-            response.headers.append("Set-Cookie", _SETUP.cleared(visit.secure))
+            response.headers.append("Set-Cookie", DEVICE.header(effects.device, secure, max_age=seconds))
+        if finished.run.plan.slug == SETUP_FLOW:
+            response.headers.append("Set-Cookie", SETUP.cleared(visit.secure))
         return response
 
     def _visitor(self, visit: Visit) -> Visitor:
@@ -174,8 +173,8 @@ class FlowPages:
             user_agent=request.headers.get("user-agent", ""),
             shared_peer=visit.client.undeclared is not None,
             session=visit.session,
-            device=_one(cookies, _DEVICE.name(visit.secure)),
-            setup_code=_one(cookies, _SETUP.name(visit.secure)),
+            device=single(cookies, DEVICE.name(visit.secure)),
+            setup_code=single(cookies, SETUP.name(visit.secure)),
             address=f"{visit.client.scheme}://{visit.client.host}",
             own_wish=self._own_wish(visit),
         )
@@ -197,15 +196,10 @@ class FlowPages:
 
 def _keep_setup_code(visit: Visit, code: str) -> Response:
     """Takes the code out of the address, so that neither history nor a Referer keeps it."""
-    response = _to(f"/if/flow/{SETUP}/")
+    response = _to(f"/if/flow/{SETUP_FLOW}/")
     if len(code) <= 64 and code.isascii() and code.replace("-", "").isalnum():
-        response.headers.append("Set-Cookie", _SETUP.header(code, visit.secure, max_age=_SETUP_SECONDS))
+        response.headers.append("Set-Cookie", SETUP.header(code, visit.secure, max_age=_SETUP_SECONDS))
     return response
-
-
-def _one(header: str, name: str) -> str:
-    found = values(header, name)
-    return found[0] if len(found) == 1 else ""
 
 
 def _to(location: str) -> Response:

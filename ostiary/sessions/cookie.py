@@ -80,5 +80,13 @@ def values(header: str, name: str) -> list[str]:
     return found
 
 
+def single(header: str, name: str) -> str:
+    """The value of a cookie that came exactly once, else nothing: of two, one may be a neighbour's."""
+    found = values(header, name)
+    return found[0] if len(found) == 1 else ""
+
+
 LOGIN = Cookie("ostiary", "login-cookie")
 FORM = Cookie("ostiary_form", "form-cookie")
+DEVICE = Cookie("ostiary_device", "known-device")
+SETUP = Cookie("ostiary_setup", "setup-code")

@@ -79,13 +79,23 @@ class Sessions:
         user_agent: str,
         replaces: str | None,
     ) -> str:
-        """Starts a login and returns its cookie value. ``replaces`` is the id of the browser's login so far, which
-        ends.
+        """Starts a login and returns its cookie value, always a new one.
+
+        ``replaces`` is the id of the browser's login so far. Another person's ends, with its applications. The same
+        person's goes on under the new value, so that a second tab does not close what the first has just opened.
         """
-        if replaces is not None:
-            await self._end(w, [replaces], "replaced")
         value, token_hash = self._mint()
         now = self._clock.now()
+        if replaces is not None:
+            renewed = (
+                update(Session)
+                .where(Session.id == replaces, Session.user_id == user_id)
+                .values(token_hash=token_hash, authenticated=now, method=method, last_used=now, expires=now + self._absolute)
+                .returning(Session.id)
+            )
+            if await w.scalar(renewed) is not None:
+                return value
+            await self._end(w, [replaces], "replaced")
         w.add(
             Session(
                 token_hash=token_hash,

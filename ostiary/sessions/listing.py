@@ -35,20 +35,24 @@ async def listed(r: Reading, *, user_id: int | None = None, limit: int = 100) ->
     query = _query().order_by(Session.last_used.desc(), Session.id).limit(limit)
     if user_id is not None:
         query = query.where(Session.user_id == user_id)
-    return [Listed(**row._mapping) for row in await r.execute(query)]
+    return [Listed(**row) for row in (await r.execute(query)).mappings()]
 
 
 async def shown(r: Reading, session_id: str) -> Listed:
     """One login. Raises `session.not_found`."""
-    row = (await r.execute(_query().where(Session.id == session_id))).first()
+    row = (await r.execute(_query().where(Session.id == session_id))).mappings().first()
     if row is None:
         raise NotFound("session.not_found", f"There is no session {session_id}; `ostiary session list` shows them.")
-    return Listed(**row._mapping)
+    return Listed(**row)
 
 
 def _query() -> Select[*tuple[Any, ...]]:
     applications = (
-        select(func.count()).select_from(AppSession).where(AppSession.session_id == Session.id).scalar_subquery().label("applications")
+        select(func.count())
+        .select_from(AppSession)
+        .where(AppSession.session_id == Session.id)
+        .scalar_subquery()
+        .label("applications")
     )
     return select(
         Session.id,

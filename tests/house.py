@@ -1,0 +1,178 @@
+"""A whole house for tests of pages: every part as the application builds it, and browsers that keep cookies."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import httpx2
+from starlette.types import ASGIApp
+
+import ostiary
+from ostiary.directory.credentials import Credentials
+from ostiary.directory.devices import Devices
+from ostiary.directory.lockout import Lockout
+from ostiary.directory.passwords import Passwords
+from ostiary.directory.users import Users
+from ostiary.events.record import COMMAND
+from ostiary.flows import defaults
+from ostiary.flows.executor import Executor
+from ostiary.flows.intent import Intent, Intents
+from ostiary.flows.routes import FlowPages
+from ostiary.flows.run import Stage
+from ostiary.flows.signout import SignOutTickets
+from ostiary.flows.stages.identification import Identification
+from ostiary.flows.stages.password import Password
+from ostiary.flows.stages.user_login import UserLogin
+from ostiary.flows.stages.user_logout import UserLogout
+from ostiary.flows.start import Start
+from ostiary.kit.proxies import Proxies, ProxyRule
+from ostiary.sessions.lifecycle import Sessions
+from ostiary.storage import installation
+from ostiary.storage.secrets import Secrets
+from ostiary.storage.session import Database
+from ostiary.web.address import Address
+from ostiary.web.errors import Errors
+from ostiary.web.forms import Forms
+from ostiary.web.pages import Pages
+from ostiary.web.routes import Routes
+from ostiary.web.site import site
+from ostiary.web.static import Static
+from ostiary.web.visits import Visits
+from tests.clock import FakeClock
+
+PACKAGE = Path(ostiary.__file__).parent
+ORIGIN = "https://auth.example.com"
+PASSWORD = "correct horse"
+
+
+@dataclass
+class House:
+    """The parts that tests reach into."""
+
+    app: ASGIApp
+    database: Database
+    clock: FakeClock
+    secrets: Secrets
+    users: Users
+    sessions: Sessions
+    executor: Executor
+    tickets: SignOutTickets
+    start: Start
+    routes: Routes
+    stages: dict[str, Stage]
+
+    def browser(self, origin: str = ORIGIN, peer: str = "203.0.113.7") -> "Browser":
+        """A new browser profile."""
+        return Browser(self.app, origin, peer)
+
+
+class Browser:
+    """An HTTP client with a cookie jar that sends what a browser sends on a navigation."""
+
+    def __init__(self, app: ASGIApp, origin: str, peer: str) -> None:
+        transport = httpx2.ASGITransport(app=app, client=(peer, 40000))
+        self.http = httpx2.AsyncClient(transport=transport, base_url=origin, headers={"Accept": "text/html"})
+        self.page = Page("")
+
+    async def get(self, url: str, **headers: str) -> httpx2.Response:
+        """Opens an address. Underscores in header names stand for dashes."""
+        response = await self.http.get(url, headers=_dashed(headers))
+        self.page = Page(response.text)
+        return response
+
+    async def send(self, values: dict[str, str], **headers: str) -> httpx2.Response:
+        """Fills in the page's form and sends it."""
+        form = {**self.page.fields, **values}
+        response = await self.http.post(self.page.action, data=form, headers=_dashed(headers))
+        if response.status_code not in (302, 303):
+            self.page = Page(response.text)
+        return response
+
+    async def sign_in(self, username: str = "ada", password: str = PASSWORD) -> httpx2.Response:
+        """Goes through the sign-in page."""
+        await self.get("/if/flow/default-authentication-flow/")
+        return await self.send({"uid_field": username, "password": password})
+
+
+class Page(HTMLParser):
+    """The first form of a page, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.html = html
+        self.action = ""
+        self.fields: dict[str, str] = {}
+        self.inputs: dict[str, dict[str, str]] = {}
+        self.labels: dict[str, str] = {}
+        self.text = ""
+        self._label = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form" and not self.action:
+            self.action = values["action"]
+        if tag == "input":
+            self.fields[values["name"]] = values.get("value", "")
+            self.inputs[values["name"]] = values
+        if tag == "label":
+            self._label = values["for"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._label:
+            self.labels[self._label] = data
+            self._label = ""
+
+
+@asynccontextmanager
+async def house(
+    database: Database, clock: FakeClock, *, base_url: str = ORIGIN, idle: int = 28_800, absolute: int = 1_209_600
+) -> AsyncIterator[House]:
+    """Builds one on a fresh database, with its default flows and two people, `ada` and `bob`."""
+    secrets = Secrets(["k" * 32])
+    passwords = Passwords(memory_kib=64, passes=1)
+    lockout = Lockout(clock=clock, secrets=secrets)
+    devices = Devices(clock=clock, secrets=secrets)
+    users = Users(database=database, clock=clock, passwords=passwords)
+    sessions = Sessions(database=database, clock=clock, secrets=secrets, idle=idle, absolute=absolute)
+    users.on_credentials_changed.append(sessions.end_others)
+    credentials = Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices)
+    stages: dict[str, Stage] = {
+        "identification": Identification(credentials),
+        "password": Password(credentials),
+        "user_login": UserLogin(database=database, clock=clock, sessions=sessions, devices=devices),
+        "user_logout": UserLogout(sessions),
+    }
+    executor = Executor(database=database, clock=clock, secrets=secrets, stages=stages)
+    proxies = Proxies([ProxyRule.parse("10.0.0.0/8", "any")])
+    address = Address(configured=base_url, database=database)
+    static = Static(PACKAGE / "static")
+    pages = Pages(templates=PACKAGE / "templates", static=static, title="Ostiary", contact="help@example.com")
+    forms = Forms(pages=pages, secrets=secrets)
+    start = Start(secrets)
+    visits = Visits(
+        database=database,
+        secrets=secrets,
+        sessions=sessions,
+        address=address,
+        proxies=proxies,
+        sign_in_url=lambda resume: start.url(Intent(resume=resume)),
+    )
+    routes = Routes(visits)
+    tickets = SignOutTickets(secrets=secrets, clock=clock)
+    FlowPages(executor=executor, forms=forms, intents=Intents(secrets), tickets=tickets).mount(routes)
+    app = site(routes=routes, static=static, errors=Errors(pages), address=address, proxies=proxies)
+    async with database.writing() as w:
+        await installation.ensure(w, secrets, clock)
+        await defaults.ensure(w)
+    await users.create("ada", name="Ada Lovelace", email="ada@example.com", password=PASSWORD, by=COMMAND)
+    await users.create("bob", name="Bob", password=PASSWORD, by=COMMAND)
+    yield House(app, database, clock, secrets, users, sessions, executor, tickets, start, routes, stages)
+    passwords.close()
+
+
+def _dashed(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}

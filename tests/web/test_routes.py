@@ -1,0 +1,60 @@
+"""A route says who may call it, or does not exist."""
+
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from ostiary.storage.session import Database
+from ostiary.web.routes import Routes, Who
+from tests.clock import FakeClock
+from tests.house import house
+
+
+async def answer(request: Request) -> Response:
+    return PlainTextResponse("")
+
+
+def test_a_route_without_who_cannot_be_built() -> None:
+    untyped: Any = Routes(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="who"):
+        untyped.route("/x", answer)
+    with pytest.raises(ValueError, match="everybody"):
+        untyped.route("/x", answer, who="everybody")
+    assert untyped.built() == []
+
+
+async def test_the_matrix_names_every_route_and_the_public_ones(database: Database, clock: FakeClock) -> None:
+    async with house(database, clock) as door:
+        matrix = door.routes.matrix()
+        mounted = {route.path for route in door.routes.built()}
+        assert {entry.path for entry in matrix} | {entry.path.rstrip("/") for entry in matrix} >= mounted
+        public = {(entry.path, entry.methods) for entry in matrix if entry.who in (Who.ANYONE, Who.MACHINE)}
+        assert public == {
+            ("/", ("GET",)),
+            ("/if/flow/{slug}/", ("GET", "POST")),
+            ("/static/{name}", ("GET",)),
+            ("/ostiary/static/{name}", ("GET",)),
+            ("/outpost.goauthentik.io/static/{name}", ("GET",)),
+        }
+        signed_in = {entry.path for entry in matrix if entry.who is Who.SIGNED_IN}
+        assert signed_in == {"/if/user/", "/if/user/password/"}
+
+
+async def test_a_stranger_is_sent_to_sign_in_and_comes_back(database: Database, clock: FakeClock) -> None:
+    async with house(database, clock) as door:
+        browser = door.browser()
+        for path in ("/if/user/", "/if/user/password/?from=mail"):
+            refused = await browser.get(path)
+            assert refused.status_code == 303
+            assert refused.headers["location"].startswith("/if/flow/default-authentication-flow/")
+        await browser.get(refused.headers["location"])
+        back = await browser.send({"uid_field": "ada", "password": "correct horse"})
+        assert back.headers["location"] == "/if/user/password/?from=mail"
+
+
+async def test_a_missing_slash_is_added_without_the_host(database: Database, clock: FakeClock) -> None:
+    async with house(database, clock) as door:
+        answer = await door.browser().get("/if/flow/default-authentication-flow?x=1")
+        assert (answer.status_code, answer.headers["location"]) == (307, "./default-authentication-flow/?x=1")
