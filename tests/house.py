@@ -26,9 +26,12 @@ from ostiary.flows.stages.identification import Identification
 from ostiary.flows.stages.password import Password
 from ostiary.flows.stages.user_login import UserLogin
 from ostiary.flows.stages.user_logout import UserLogout
-from ostiary.flows.start import Start
+from ostiary.flows.start import SETUP, Start
 from ostiary.kit.proxies import Proxies, ProxyRule
+from ostiary.portal.applications import MyApplications
+from ostiary.portal.routes import Portal
 from ostiary.sessions.lifecycle import Sessions
+from ostiary.sessions.own_password import OwnPassword
 from ostiary.storage import installation
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
@@ -133,6 +136,10 @@ async def house(
 ) -> AsyncIterator[House]:
     """Builds one on a fresh database, with its default flows and two people, `ada` and `bob`."""
     secrets = Secrets(["k" * 32])
+
+    async def setup_open() -> bool:
+        return False
+
     passwords = Passwords(memory_kib=64, passes=1)
     lockout = Lockout(clock=clock, secrets=secrets)
     devices = Devices(clock=clock, secrets=secrets)
@@ -164,6 +171,21 @@ async def house(
     routes = Routes(visits)
     tickets = SignOutTickets(secrets=secrets, clock=clock)
     FlowPages(executor=executor, forms=forms, intents=Intents(secrets), tickets=tickets).mount(routes)
+    own_password = OwnPassword(
+        database=database,
+        users=users,
+        passwords=passwords,
+        credentials=credentials,
+        devices=devices,
+        sessions=sessions,
+    )
+    Portal(
+        forms=forms,
+        applications=MyApplications(database=database, clock=clock),
+        own_password=own_password,
+        setup_open=setup_open,
+        setup_url=start.url(Intent(), SETUP),
+    ).mount(routes)
     app = site(routes=routes, static=static, errors=Errors(pages), address=address, proxies=proxies)
     async with database.writing() as w:
         await installation.ensure(w, secrets, clock)

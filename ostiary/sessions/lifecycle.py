@@ -90,7 +90,13 @@ class Sessions:
             renewed = (
                 update(Session)
                 .where(Session.id == replaces, Session.user_id == user_id)
-                .values(token_hash=token_hash, authenticated=now, method=method, last_used=now, expires=now + self._absolute)
+                .values(
+                    token_hash=token_hash,
+                    authenticated=now,
+                    method=method,
+                    last_used=now,
+                    expires=now + self._absolute,
+                )
                 .returning(Session.id)
             )
             if await w.scalar(renewed) is not None:
