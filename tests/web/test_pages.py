@@ -3,10 +3,15 @@
 import re
 
 import pytest
+from starlette.responses import HTMLResponse
 
 from ostiary.web.pages import Pages
 from ostiary.web.static import Static
 from tests.house import PACKAGE
+
+
+def text(page: HTMLResponse) -> str:
+    return bytes(page.body).decode()
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def test_what_is_no_origin_never_reaches_the_policy(pages: Pages, origin: str) -
 
 
 def test_values_are_escaped(pages: Pages) -> None:
-    html = pages.render("error.html", heading="<script>", message="\"'><b>", code="c").body.decode()
+    html = text(pages.render("error.html", heading="<script>", message="\"'><b>", code="c"))
     assert "<script" not in html
     assert "<b>" not in html
     assert "Acme &lt;sso&gt;" in html
@@ -53,10 +58,10 @@ def test_values_are_escaped(pages: Pages) -> None:
 
 def test_no_template_holds_a_script_or_an_inline_style() -> None:
     for template in (PACKAGE / "templates").rglob("*.html"):
-        text = template.read_text()
-        assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:|\|\s*safe|autoescape", text), template
+        source = template.read_text()
+        assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:|\|\s*safe|autoescape", source), template
 
 
 def test_static_files_lie_below_the_prefix_of_the_host(pages: Pages) -> None:
-    html = pages.render("error.html", assets="/ostiary", heading="h", message="m", code="c").body.decode()
+    html = text(pages.render("error.html", assets="/ostiary", heading="h", message="m", code="c"))
     assert re.search(r'href="/ostiary/static/style\.[0-9a-f]{12}\.css"', html)

@@ -45,10 +45,9 @@ async def test_the_matrix_names_every_route_and_the_public_ones(database: Databa
 async def test_a_stranger_is_sent_to_sign_in_and_comes_back(database: Database, clock: FakeClock) -> None:
     async with house(database, clock) as door:
         browser = door.browser()
-        for path in ("/if/user/", "/if/user/password/?from=mail"):
-            refused = await browser.get(path)
-            assert refused.status_code == 303
-            assert refused.headers["location"].startswith("/if/flow/default-authentication-flow/")
+        refused = await browser.get("/if/user/password/?from=mail")
+        assert refused.status_code == 303
+        assert refused.headers["location"].startswith("/if/flow/default-authentication-flow/?intent=")
         await browser.get(refused.headers["location"])
         back = await browser.send({"uid_field": "ada", "password": "correct horse"})
         assert back.headers["location"] == "/if/user/password/?from=mail"
