@@ -4,6 +4,7 @@ Whoever fails learns nothing: an unknown name, a disabled account and a wrong pa
 the same sentence.
 """
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,7 +81,12 @@ class Credentials:
             if right.ok and user is not None and stored is not None:
                 known = await w.get(User, user.id)
                 # Disabled or changed while the password was being checked: then it was not right after all.
-                if known is not None and known.is_active and known.type in PEOPLE and known.password_hash == stored:
+                if (
+                    known is not None
+                    and known.is_active
+                    and known.type in PEOPLE
+                    and hmac.compare_digest(known.password_hash or "", stored)
+                ):
                     await self._succeeded(w, known, counted, stored, fresh)
                     return known
             await self._failed(w, user, counted, attempt)

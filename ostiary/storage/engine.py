@@ -1,8 +1,9 @@
 """Opens the database: SQLite in the data directory, or PostgreSQL by URL."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import event
@@ -13,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from ostiary.kit.errors import InvalidInput
 
 # A request waits this long for a connection before the answer is "not now"; seconds.
-_POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 5, "pool_timeout": 5}
+_POOL: Final[Mapping[str, Any]] = {"pool_size": 5, "max_overflow": 5, "pool_timeout": 5}
 
 # No statement of a request needs longer, and no transaction stands open that long without being stuck; milliseconds.
-_POSTGRES_LIMITS = {
+_POSTGRES_LIMITS: Final[Mapping[str, str]] = {
     "application_name": "ostiary",
     "statement_timeout": "10000",
     "lock_timeout": "5000",

@@ -4,6 +4,7 @@ Time is the database's clock alone, so machines whose clocks disagree still agre
 with every new holder: what a former holder writes late can be told from what its successor wrote.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import text
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from ostiary.kit.errors import Conflict
 from ostiary.storage.session import Database, Writing
 
-_NOW: Final = {
+_NOW: Final[Mapping[str, str]] = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
 }
