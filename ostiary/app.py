@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 import ostiary.schema  # noqa: F401 - every model must be known before the first statement
+from ostiary.applications.bindings import Bindings
+from ostiary.applications.registry import Applications
 from ostiary.kit.clock import Clock, SystemClock
+from ostiary.policies.registry import Policies
 from ostiary.settings.secret_key import with_secret_key
 from ostiary.settings.tree import Settings
 from ostiary.storage import installation
@@ -21,6 +24,9 @@ class Parts:
     clock: Clock
     database: Database
     secrets: Secrets
+    policies: Policies
+    applications: Applications
+    bindings: Bindings
 
     async def close(self) -> None:
         await self.database.close()
@@ -39,4 +45,12 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         await migrate_in_child(settings.database.url)
     async with database.writing() as w:
         await installation.ensure(w, secrets, clock)
-    return Parts(settings=settings, clock=clock, database=database, secrets=secrets)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        database=database,
+        secrets=secrets,
+        policies=Policies(database=database, clock=clock),
+        applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),
+        bindings=Bindings(database=database, clock=clock),
+    )

@@ -13,7 +13,8 @@ from ostiary.directory.models import User
 from ostiary.directory.users import by_username
 from ostiary.kit.errors import InvalidInput
 from ostiary.kit.expressions import Compiler, Expression
-from ostiary.policies.engine import VOCABULARY, Decision, Kind, Question, Result, Rule, Subject
+from ostiary.policies.engine import VOCABULARY, Decision, Kind, Question, Reason, Result, Rule, Subject, decide
+from ostiary.policies.registry import by_name
 from ostiary.storage.session import Reading
 
 _MARKS: Final[Mapping[Result, str]] = {
@@ -53,6 +54,14 @@ async def explain(r: Reading, username: str, slug: str, question: Question) -> E
     application = (await existing(r, slug)).application
     rules, subject = await rules_of(r, application), await subject_of(r, user)
     return Explanation(rules, subject, authorize(rules, subject, question))
+
+
+async def explain_policy(r: Reading, username: str, name: str, question: Question) -> Reason:
+    """What one policy answers for a person. Raises `user.not_found`, `policy.not_found`."""
+    policy, subject = await by_name(r, name), await subject_of(r, await by_username(r, username))
+    asked = _compiled(Compiler(VOCABULARY), policy.expression)
+    rule = Rule("", 0, Kind.POLICY, policy.id, policy.name, expression=asked)
+    return decide("bound", "all", [rule], subject, question).reasons[0]
 
 
 async def subject_of(r: Reading, user: User) -> Subject:

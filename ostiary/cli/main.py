@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 import ostiary
+from ostiary.cli import access, policy
+from ostiary.cli import app as application
 from ostiary.cli.context import Invocation, fail
 from ostiary.cli.settings import settings
 from ostiary.kit.errors import OstiaryError
@@ -42,6 +44,9 @@ def _options(
 
 
 app.command("settings")(settings)
+app.add_typer(application.commands, name="app")
+app.add_typer(access.commands, name="access")
+app.add_typer(policy.commands, name="policy")
 
 
 def main() -> None:

@@ -1,0 +1,122 @@
+"""``ostiary policy``: rules written as CEL expressions."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ostiary.access.explain import explain_policy
+from ostiary.app import Parts
+from ostiary.cli.columns import say, show_columns
+from ostiary.cli.context import run
+from ostiary.events.record import COMMAND
+from ostiary.kit.errors import InvalidInput
+from ostiary.policies.engine import VOCABULARY, Question
+from ostiary.policies.registry import by_name, listed, uses
+
+_READS = ", ".join(VOCABULARY.types)
+_Name = Annotated[str, typer.Argument(help="The policy's name.", show_default=False)]
+_Expression = Annotated[
+    str | None,
+    typer.Option("--expression", "-e", help=f"A CEL expression that answers true or false. It may read {_READS}."),
+]
+_File = Annotated[Path | None, typer.Option("--file", "-f", help="A file that holds the expression; - reads it here.")]
+
+commands = typer.Typer(help="Policies: rules written as CEL expressions.", no_args_is_help=True)
+
+
+@commands.command()
+def add(context: typer.Context, name: _Name, expression: _Expression = None, file: _File = None) -> None:
+    """Store a policy, such as --expression "user.email.endsWith('@example.com')"."""
+    text = _given(expression, file)
+    if text is None:
+        raise InvalidInput(
+            "policy.expression_missing", "expression: give the rule by --expression or --file.", field="expression"
+        )
+    run(context, lambda parts: parts.policies.create(name, text, by=COMMAND))
+    say(f"Policy {name} is stored. Bind it: ostiary app bind APP --policy {name}")
+
+
+@commands.command("list")
+def list_command(context: typer.Context) -> None:
+    """List all policies."""
+    run(context, _list)
+
+
+async def _list(parts: Parts) -> None:
+    async with parts.database.reading() as r:
+        rows = [(policy.name, str(await uses(r, policy)), _line(policy.expression)) for policy in await listed(r)]
+    show_columns(("NAME", "BINDINGS", "EXPRESSION"), rows)
+
+
+@commands.command()
+def show(context: typer.Context, name: _Name) -> None:
+    """Print a policy's expression."""
+    run(context, lambda parts: _show(parts, name))
+
+
+async def _show(parts: Parts, name: str) -> None:
+    async with parts.database.reading() as r:
+        say((await by_name(r, name)).expression)
+
+
+@commands.command("set")
+def set_command(
+    context: typer.Context,
+    name: _Name,
+    expression: _Expression = None,
+    file: _File = None,
+    new_name: Annotated[str | None, typer.Option("--name", help="A new name.")] = None,
+) -> None:
+    """Change a policy; every application that it is bound to follows at once."""
+    text = _given(expression, file)
+    run(context, lambda parts: parts.policies.update(name, new_name=new_name, expression=text, by=COMMAND))
+    say(f"Policy {new_name or name} is stored.")
+
+
+@commands.command()
+def delete(context: typer.Context, name: _Name) -> None:
+    """Delete a policy and its bindings. What was bound by it alone stays closed."""
+    bindings = run(context, lambda parts: parts.policies.delete(name, by=COMMAND))
+    say(f"Policy {name} is deleted, and {bindings} binding{'' if bindings == 1 else 's'} with it.")
+
+
+@commands.command("test")
+def evaluate(
+    context: typer.Context,
+    name: _Name,
+    user: Annotated[str, typer.Argument(help="A username.")],
+    host: Annotated[str, typer.Option(help="The host that is asked for.")] = "",
+    path: Annotated[str, typer.Option(help="The path that is asked for.")] = "/",
+    method: Annotated[str, typer.Option(help="The method of the request.")] = "GET",
+    ip: Annotated[str, typer.Option(help="The client's address.")] = "",
+) -> None:
+    """Print what a policy answers for USER, as if it were asked now."""
+    run(context, lambda parts: _evaluate(parts, name, user, host, path, method, ip))
+
+
+async def _evaluate(parts: Parts, name: str, user: str, host: str, path: str, method: str, ip: str) -> None:
+    question = Question(now=parts.clock.now(), host=host, method=method.upper(), path=path, client_ip=ip)
+    async with parts.database.reading() as r:
+        say((await explain_policy(r, user, name, question)).text)
+
+
+def _given(expression: str | None, file: Path | None) -> str | None:
+    if expression is not None and file is not None:
+        raise InvalidInput(
+            "policy.expression_twice", "expression: give either --expression or --file.", field="expression"
+        )
+    if file is None:
+        return expression
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            "policy.file_unreadable", f"file: {file} cannot be read as text; give another.", field="file"
+        ) from error
+
+
+def _line(expression: str) -> str:
+    line = " ".join(expression.split())
+    return line if len(line) <= 80 else line[:79] + "…"

@@ -1,0 +1,186 @@
+"""The commands `ostiary app`, `ostiary access` and `ostiary policy`, as a person types them."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from ostiary.cli.main import main
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Terminal(io.StringIO):
+    """Typed text that looks like a person."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+Ostiary = Callable[..., Shown]
+
+
+@pytest.fixture
+def ostiary(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Ostiary:
+    """Runs a command against a database in which bob is in staff and alice in nothing."""
+    engine = create_engine(sqlite_url)
+    with engine.begin() as connection:
+        for statement in (
+            (
+                "INSERT INTO users (id, uuid, username, name, email, is_active, type, path, attributes, created)"
+                " VALUES (1, 'u1', 'bob', 'Bob', 'bob@example.com', 1, 'internal', 'users', '{\"level\": 3}', 0),"
+                " (2, 'u2', 'alice', '', '', 1, 'internal', 'users', '{}', 0)"
+            ),
+            "INSERT INTO groups (id, name, is_superuser, attributes) VALUES ('g1', 'staff', 0, '{}')",
+            "INSERT INTO memberships (user_id, group_id) VALUES (1, 'g1')",
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+    monkeypatch.setenv("OSTIARY_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("OSTIARY_DATABASE__URL", sqlite_url)
+
+    def command(*arguments: str, typed: str = "", terminal: bool = False) -> Shown:
+        monkeypatch.setattr("sys.argv", ["ostiary", *arguments])
+        monkeypatch.setattr("sys.stdin", (Terminal if terminal else io.StringIO)(typed))
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capfd.readouterr()
+        return Shown(int(ended.value.code or 0), shown.out, shown.err)
+
+    return command
+
+
+def refused(shown: Shown, code: str) -> None:
+    assert shown.status == 2
+    assert shown.out == ""
+    assert f"[{code}]" in shown.err
+    assert len(shown.err.splitlines()) == 1
+
+
+HELLO = ("app", "add", "hello", "--host", "https://hello.example.com")
+
+
+def test_one_command_protects_an_application(ostiary: Ostiary) -> None:
+    added = ostiary(*HELLO, "--group", "staff")
+    assert added.status == 0
+    assert "hello guards https://hello.example.com." in added.out
+    assert "Access: whoever meets any of these.\n   0  group staff\n" in added.out
+    assert "auth-url: http://ostiary.ostiary.svc.cluster.local:9000/ostiary/auth/nginx\n" in added.out
+    assert "auth-signin: https://hello.example.com/ostiary/start\n" in added.out
+    assert ostiary("app", "list").out.splitlines()[1].split() == [
+        "hello",
+        "hello",
+        "https://hello.example.com",
+        "bound",
+        "enabled",
+    ]
+    assert ostiary("access", "explain", "bob", "hello").out.startswith("bob may open hello.\n")
+    assert ostiary("access", "explain", "alice", "hello").out.splitlines() == [
+        "alice may not open hello.",
+        "One rule has to speak for it.",
+        "  against   0  The person is not in group staff.",
+    ]
+
+
+def test_in_place_needs_no_route_on_the_application_s_host(ostiary: Ostiary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OSTIARY_WEB__BASE_URL", "https://auth.example.com")
+    added = ostiary(*HELLO, "--everyone", "--handoff", "in-place")
+    assert "auth-signin: https://auth.example.com/ostiary/start?attempt=$authHeader0\n" in added.out
+    assert "auth-response-headers: X-Ostiary-Attempt,Set-Cookie," in added.out
+    assert "The path /ostiary" not in added.out
+
+
+def test_without_a_choice_of_access_nothing_is_made(ostiary: Ostiary) -> None:
+    refused(ostiary(*HELLO), "application.access_missing")
+    refused(ostiary(*HELLO, "--everyone", "--group", "staff"), "application.access_contradicts")
+    assert ostiary("app", "list").out.splitlines() == ["SLUG  NAME  HOST  ACCESS  STATE"]
+
+
+@pytest.mark.parametrize(("answer", "access"), [("staff\n", "bound"), ("*\n", "everyone")])
+def test_a_person_at_a_terminal_is_asked(ostiary: Ostiary, answer: str, access: str) -> None:
+    assert ostiary(*HELLO, typed=answer, terminal=True).status == 0
+    assert access in ostiary("app", "list").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("app", "add", "hello"), "provider.external_host_invalid"),
+        (("app", "add", "hello", "--everyone", "--host", "hello"), "provider.external_host_invalid"),
+        (("app", "add", "hello", "--everyone", "--host", "https://h.example.com/x"), "provider.path_not_supported_yet"),
+        ((*HELLO, "--group", "crew"), "group.not_found"),
+        ((*HELLO, "--everyone", "--domain", "com"), "provider.cookie_domain_public"),
+        ((*HELLO, "--everyone", "--launch-url", "javascript:alert(1)"), "application.launch_url_invalid"),
+        ((*HELLO, "--everyone", "--session", "long"), "duration.invalid"),
+        ((*HELLO, "--everyone", "--match", "most"), "application.policy_engine_mode_invalid"),
+        (("app", "show", "nothing"), "application.not_found"),
+        (("app", "set", "nothing", "--name", "x"), "application.not_found"),
+        (("app", "set", "nothing"), "application.nothing_to_change"),
+        (("app", "delete", "nothing"), "application.not_confirmed"),
+        (("app", "bind", "nothing"), "binding.target_missing"),
+        (("app", "bind", "x", "--user", "bob", "--expires", "2030-01-01T00:00"), "binding.expires_invalid"),
+        (("app", "bind", "x", "--user", "bob", "--expires", "soon"), "binding.expires_invalid"),
+        (("access", "explain", "bob", "nothing"), "application.not_found"),
+        (("policy", "add", "p"), "policy.expression_missing"),
+        (("policy", "add", "p", "-e", "true", "-f", "x"), "policy.expression_twice"),
+        (("policy", "add", "p", "-f", "/nowhere"), "policy.file_unreadable"),
+        (("policy", "add", "p", "-e", "user.nam == 'x'"), "expression.unknown_name"),
+        (("policy", "test", "p", "bob"), "policy.not_found"),
+    ],
+)
+def test_bad_input_is_one_sentence_with_its_code(ostiary: Ostiary, arguments: tuple[str, ...], code: str) -> None:
+    refused(ostiary(*arguments), code)
+
+
+def test_the_life_of_an_application(ostiary: Ostiary) -> None:
+    ostiary(*HELLO, "--nobody", "--contact", "help@example.com")
+    assert "Access: nobody" in ostiary("app", "show", "hello").out
+    assert ostiary("app", "bind", "hello", "--user", "alice", "--expires", "days=1").status == 0
+    assert "may open hello" in ostiary("access", "explain", "alice", "hello").out
+    ostiary("app", "bind", "hello", "--user", "alice", "--disable")
+    assert "alice may not open hello" in ostiary("access", "explain", "alice", "hello").out
+    ostiary("app", "bind", "hello", "--user", "alice", "--enable", "--negate")
+    assert "alice may not open hello" in ostiary("access", "explain", "alice", "hello").out
+    assert "bob may open hello" in ostiary("access", "explain", "bob", "hello").out
+    ostiary("app", "disable", "hello")
+    assert "The application is disabled." in ostiary("access", "explain", "bob", "hello").out
+    ostiary("app", "enable", "hello")
+    assert "Access: nobody" in ostiary("app", "unbind", "hello", "--user", "alice").out
+    changed = ostiary("app", "set", "hello", "--slug", "hi", "--name", "[bold]Hi", "--host", "https://hi.example.com")
+    assert changed.status == 0
+    shown = ostiary("app", "show", "hi").out
+    assert "name        [bold]Hi\n" in shown
+    assert "contact     help@example.com\n" in shown
+    assert "host        https://hi.example.com\n" in shown
+    assert ostiary("app", "delete", "hi", "--yes").status == 0
+    refused(ostiary("app", "show", "hi"), "application.not_found")
+
+
+def test_the_life_of_a_policy(ostiary: Ostiary, tmp_path: Path) -> None:
+    file = tmp_path / "rule.cel"
+    file.write_text("user.attributes.level >= 3 &&\n  request.path.startsWith('/')\n")
+    assert ostiary("policy", "add", "level", "--file", str(file)).status == 0
+    assert ostiary("policy", "add", "piped", "--file", "-", typed="user.username == 'bob'").status == 0
+    assert ostiary(*HELLO, "--policy", "level").status == 0
+    assert ostiary("policy", "test", "level", "bob").out == "Policy level answered true.\n"
+    assert ostiary("policy", "test", "level", "bob", "--path", "x").out == "Policy level answered false.\n"
+    assert "failed, so it does not pass" in ostiary("policy", "test", "level", "alice").out
+    assert ostiary("policy", "list").out.splitlines()[1].split()[:2] == ["level", "1"]
+    assert ostiary("policy", "show", "piped").out == "user.username == 'bob'\n"
+    assert ostiary("policy", "set", "level", "-e", "false", "--name", "never").status == 0
+    assert "bob may not open hello" in ostiary("access", "explain", "bob", "hello").out
+    assert "1 binding with it" in ostiary("policy", "delete", "never").out
+    assert "Access: nobody" in ostiary("app", "show", "hello").out
