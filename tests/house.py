@@ -1,8 +1,9 @@
 """A whole house for tests of pages: every part as the application builds it, and browsers that keep cookies."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -54,7 +55,6 @@ PASSWORD = "correct horse"
 class House:
     """The parts that tests reach into."""
 
-    app: ASGIApp
     database: Database
     clock: FakeClock
     secrets: Secrets
@@ -65,6 +65,14 @@ class House:
     start: Start
     routes: Routes
     stages: dict[str, Stage]
+    pages: Pages
+    proxies: Proxies
+    build: Callable[[], ASGIApp]
+
+    @cached_property
+    def app(self) -> ASGIApp:
+        """The application; a test that wants more routes mounts them before the first request."""
+        return self.build()
 
     def browser(self, origin: str = ORIGIN, peer: str = "203.0.113.7") -> "Browser":
         """A new browser profile."""
@@ -186,13 +194,30 @@ async def house(
         setup_open=setup_open,
         setup_url=start.url(Intent(), SETUP),
     ).mount(routes)
-    app = site(routes=routes, static=static, errors=Errors(pages), address=address, proxies=proxies)
+
+    def build() -> ASGIApp:
+        return site(routes=routes, static=static, errors=Errors(pages), address=address, proxies=proxies)
+
     async with database.writing() as w:
         await installation.ensure(w, secrets, clock)
         await defaults.ensure(w)
     await users.create("ada", name="Ada Lovelace", email="ada@example.com", password=PASSWORD, by=COMMAND)
     await users.create("bob", name="Bob", password=PASSWORD, by=COMMAND)
-    yield House(app, database, clock, secrets, users, sessions, executor, tickets, start, routes, stages)
+    yield House(
+        database,
+        clock,
+        secrets,
+        users,
+        sessions,
+        executor,
+        tickets,
+        start,
+        routes,
+        stages,
+        pages,
+        proxies,
+        build,
+    )
     passwords.close()
 
 

@@ -58,6 +58,16 @@ class SqliteFreshness:
         finally:
             load.close()
 
+    async def believed(self) -> None:
+        """Returns when the table may be believed. Raises `storage.unreachable`."""
+        if not self.fresh():
+            raise unbelievable()
+
+    async def ask(self, load: Load[T]) -> T:
+        """Runs a load over a table that may be believed. Raises `storage.unreachable`."""
+        await self.believed()
+        return self.load(load)
+
     def _catch_up(self) -> bool:
         # Rules are read by several statements. Asking the feed again afterwards proves that no change fell in between.
         for _ in range(_ROUNDS):
@@ -116,6 +126,16 @@ class PostgresFreshness:
         finally:
             load.close()
 
+    async def believed(self) -> None:
+        """Returns when the table may be believed. Raises `storage.unreachable`."""
+        if not self.fresh() and not await self.refresh():
+            raise unbelievable()
+
+    async def ask(self, load: Load[T]) -> T:
+        """Runs a load over a table that may be believed. Raises `storage.unreachable`."""
+        await self.believed()
+        return await self.load(load)
+
     async def _catch_up(self) -> bool:
         try:
             for _ in range(_ROUNDS):
@@ -130,6 +150,11 @@ class PostgresFreshness:
         except Unavailable:
             pass
         return False
+
+
+def unbelievable() -> Unavailable:
+    """What memory says may be out of date, and the database cannot be asked."""
+    return Unavailable("storage.unreachable", "The database cannot be asked right now.")
 
 
 @lru_cache(maxsize=256)

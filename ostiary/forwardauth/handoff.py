@@ -1,12 +1,14 @@
 """Brings a login from our host to an application's host: attempts on the way there, tickets on the way back."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from ostiary.access.served import Served
+from ostiary.events.catalog import Action
+from ostiary.events.record import Actor, record
 from ostiary.forwardauth import tickets
-from ostiary.forwardauth.tickets import ATTEMPT_SECONDS, CALLBACK, CLEAN, IN_PLACE, Attempt
+from ostiary.forwardauth.tickets import ATTEMPT_SECONDS, CLEAN, IN_PLACE, Attempt
 from ostiary.forwardauth.wire import Asked
+from ostiary.kit.clock import Clock
 from ostiary.sessions.app_sessions import (
     Claim,
     attempt_cookie,
@@ -15,6 +17,7 @@ from ostiary.sessions.app_sessions import (
     open_app_session,
     redeem,
 )
+from ostiary.sessions.lifecycle import LiveSession
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
 
@@ -22,8 +25,9 @@ from ostiary.storage.session import Database
 class Handoff:
     """Both kinds of hand-off. Everything it makes is bound to one browser by the attempt cookie's hash."""
 
-    def __init__(self, *, database: Database, secrets: Secrets) -> None:
+    def __init__(self, *, database: Database, secrets: Secrets, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._secrets = secrets
 
     # Where a visitor was refused
@@ -56,7 +60,7 @@ class Handoff:
     def _attempt(
         self, served: Served, kind: str, host: str, target: bytes, method: str, nonce: str, seen: str, now: datetime
     ) -> Attempt:
-        attempt = Attempt(
+        return Attempt(
             kind=kind,
             provider_id=served.provider_id,
             host=host,
@@ -64,10 +68,8 @@ class Handoff:
             nonce_hash=nonce,
             seen=seen,
             expires=int(now.timestamp()) + ATTEMPT_SECONDS,
+            url_hash=tickets.url_hash(host, target),
         )
-        if kind == CALLBACK:
-            return replace(attempt, target=target.decode("latin-1"))
-        return replace(attempt, url_hash=tickets.url_hash(host, target))
 
     def attempt(self, served: Served, asked: Asked, seen: str, now: datetime, *, navigation: bool) -> tuple[bytes, ...]:
         """The header lines of a refused check. Only a navigation gets any: an image must not evict a page's attempt."""
@@ -93,12 +95,31 @@ class Handoff:
 
     # On our host, for a person who may enter
 
-    async def issue(self, attempt: Attempt, *, session_id: str, return_url: str, now: datetime) -> str:
-        """A ticket that only the attempt's browser can use, at the attempt's host, in the attempt's way."""
-        claim = Claim(attempt.provider_id, attempt.kind, attempt.host, attempt.nonce_hash)
+    async def issue(
+        self,
+        attempt: Attempt,
+        *,
+        served: Served,
+        session: LiveSession,
+        client_ip: str,
+        return_url: str,
+        now: datetime,
+    ) -> str:
+        """A ticket that only the attempt's browser can use, in the attempt's way, and its event."""
+        host = attempt.host if attempt.kind == IN_PLACE else served.host_key
+        claim = Claim(attempt.provider_id, attempt.kind, host, attempt.nonce_hash)
         async with self._database.writing() as w:
+            await record(
+                w,
+                self._clock,
+                Action.AUTHORIZE_APPLICATION,
+                "forwardauth",
+                Actor(session.user_id, session.username, client_ip or None),
+                application=served.rules.slug if served.rules else "",
+                host=attempt.host,
+            )
             return await issue_ticket(
-                w, secrets=self._secrets, now=now, session_id=session_id, claim=claim, return_url=return_url
+                w, secrets=self._secrets, now=now, session_id=session.id, claim=claim, return_url=return_url
             )
 
     # Back on the application's host

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from ostiary.access.authorize import authorize
 from ostiary.access.served import Load, Served
-from ostiary.access.table import AccessTable, Entry
+from ostiary.access.table import AccessTable, Person
 from ostiary.forwardauth import decide, dialects
 from ostiary.forwardauth.decide import Verdict
 from ostiary.forwardauth.headers import ANONYMOUS, LARGEST, answer, identity
@@ -30,6 +30,15 @@ class Outcome:
     reason: str
     served: Served | None = None
     answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """``refusal`` is None for an allow, whose whole answer is ``answer``."""
+
+    refusal: str | None
+    decision: Decision
+    answer: bytes
 
 
 class Judge:
@@ -64,20 +73,19 @@ class Judge:
         entry = yield from self._identify.session(served, asked.host_key, asked.cookies, now)
         if isinstance(entry, str):
             return Outcome(Verdict.SIGN_IN, entry, served)
-        path = canonical_path(asked.target)
         client_ip = visitor(asked.head, asked.peer, self._proxies)
-        question = Question(now=now, host=asked.host_key, method=asked.method, path=path or "", client_ip=client_ip)
-        decision = authorize(served.rules, entry.login.person.subject, question)
-        refusal = decide.refusal(decision, path)
-        lines = identity(served, entry.login.person)
-        ready = b"" if lines is None else answer(b"200 OK", *lines)
-        if refusal is None and lines is None:
-            refusal = "group_name"
-        if refusal is None and len(ready) > LARGEST:
-            refusal = "identity_too_large"
-        if refusal is not None:
-            self._note(asked, served, entry, client_ip, refusal, decision)
-            return Outcome(Verdict.FORBIDDEN, refusal, served)
+        opinion = self.opinion(
+            served,
+            entry.login.person,
+            host=asked.host_key,
+            target=asked.target,
+            method=asked.method,
+            client_ip=client_ip,
+        )
+        if opinion.refusal is not None:
+            self.note(served, entry.login.id, entry.login.person, asked.host_key, client_ip, opinion)
+            return Outcome(Verdict.FORBIDDEN, opinion.refusal, served)
+        decision, ready = opinion.decision, opinion.answer
         if not decision.volatile and table.version == version and table.entries.get(entry.key) is entry:
             until = self._identify.until(entry)
             entry.answer, entry.served, entry.version, entry.since = ready, served, version, now
@@ -85,17 +93,36 @@ class Judge:
             rules.meet(asked.host, served)
         return Outcome(Verdict.ALLOW, "allowed", served, ready)
 
-    def _note(self, asked: Asked, served: Served, entry: Entry, client_ip: str, code: str, decision: Decision) -> None:
-        subject = entry.login.person.subject
+    def opinion(
+        self, served: Served, person: Person, *, host: str, target: bytes, method: str, client_ip: str
+    ) -> Opinion:
+        """May this person open that address? The same words for a check and for the page that explains one."""
+        rules = served.rules
+        if rules is None:
+            raise ValueError("a provider without an application opens to nobody")
+        path = canonical_path(target)
+        question = Question(now=self.now(), host=host, method=method, path=path or "", client_ip=client_ip)
+        decision = authorize(rules, person.subject, question)
+        refusal = decide.refusal(decision, path)
+        lines = identity(served, person)
+        ready = b"" if lines is None else answer(b"200 OK", *lines)
+        if refusal is None and lines is None:
+            refusal = "group_name"
+        if refusal is None and len(ready) > LARGEST:
+            refusal = "identity_too_large"
+        return Opinion(refusal, decision, ready)
+
+    def note(self, served: Served, login_id: str, person: Person, host: str, client_ip: str, opinion: Opinion) -> None:
+        """Keeps the refusal of somebody we know for the audit log."""
         self._refusals.note(
             Refusal(
-                login_id=entry.login.id,
-                user_id=subject.user_id,
-                username=subject.username,
+                login_id=login_id,
+                user_id=person.subject.user_id,
+                username=person.subject.username,
                 client_ip=client_ip,
                 application=served.rules.slug if served.rules else "",
-                host=asked.host_key,
-                reason=code,
-                rules=tuple(reason.text for reason in decision.reasons if reason.result is not Result.FOR),
+                host=host,
+                reason=opinion.refusal or "",
+                rules=tuple(part.text for part in opinion.decision.reasons if part.result is not Result.FOR),
             )
         )

@@ -28,9 +28,9 @@ CLEAN = "clean"
 class Attempt:
     """``kind`` is how the ticket shall come back, or ``clean``: only the ticket's mark has to leave the address.
 
-    ``target`` is the path and query to return to for ``callback``; for the others, whose proxy repeats the address
-    beside it, ``url_hash`` holds it instead, because proxies read an answer's head into a small buffer. ``seen`` is why
-    the check, or ``start``, found no session.
+    The address itself travels beside it as ``rd``, and ``url_hash`` holds it fast: proxies read an answer's head into a
+    small buffer, and a long address must not be written twice. ``seen`` is why the check, or ``start``, found no
+    session.
     """
 
     kind: str
@@ -40,8 +40,7 @@ class Attempt:
     nonce_hash: str
     seen: str
     expires: int
-    target: str = ""
-    url_hash: str = ""
+    url_hash: str
 
 
 def sign(secrets: Secrets, attempt: Attempt) -> str:
@@ -73,6 +72,24 @@ def read(secrets: Secrets, text: str, now: datetime) -> Attempt:
 def url_hash(host_key: str, target: bytes) -> str:
     """Stands for an address inside an attempt. The scheme is no part of it: proxies may differ about it."""
     return b64(digest(host_key.encode() + b"\0" + target)[:16])
+
+
+def address(attempt: Attempt, rd: tuple[str | None, bytes] | None) -> bytes | None:
+    """The target that an attempt was made for, out of the ``rd`` beside it; None if it is another.
+
+    A browser that follows a redirect writes an apostrophe in a query as ``%27``, so where ``rd`` was passed on
+    unescaped the path may have lost one.
+    """
+    if rd is None or (rd[0] is not None and rd[0] != attempt.host):
+        return None
+    target = rd[1]
+    if attempt.kind == CLEAN and (split := without_ticket(target)) is not None:
+        target = split[0]
+    path, mark, query = target.partition(b"?")
+    for candidate in (target, path.replace(b"%27", b"'") + mark + query, target.replace(b"%27", b"'")):
+        if url_hash(attempt.host, candidate) == attempt.url_hash:
+            return candidate
+    return None
 
 
 def with_ticket(target: bytes, ticket: str) -> bytes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, inspect
 
 from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
 from ostiary.access.table import AccessTable
@@ -86,23 +86,25 @@ class House:
             self.freshness = PostgresFreshness(table=self.table, feed=self.feed, direct=self.direct, clock=self.clock)
         self.refusals = Refusals(database=self.database, clock=self.clock)
         rules = Proxies(ProxyRule.parse(*rule) for rule in self.proxies)
+        self.identify = Identify(
+            table=self.table,
+            secrets=self.secrets,
+            idle=IDLE,
+            touch=lambda login, last_used: self.touched.append((login, last_used)),
+        )
         self.judge = Judge(
             table=self.table,
-            identify=Identify(
-                table=self.table,
-                secrets=self.secrets,
-                idle=IDLE,
-                touch=lambda login, last_used: self.touched.append((login, last_used)),
-            ),
+            identify=self.identify,
             refusals=self.refusals,
             proxies=rules,
             clock=self.clock,
         )
+        self.handoff = Handoff(database=self.database, secrets=self.secrets, clock=self.clock)
         self.responder = Responder(
             table=self.table,
             freshness=self.freshness,
             judge=self.judge,
-            in_place=Handoff(database=self.database, secrets=self.secrets),
+            in_place=self.handoff,
             proxies=rules,
             now=self.clock.now,
             path_secrets=self.path_secrets,
@@ -128,8 +130,7 @@ class House:
     async def add(self, model: type[Base], **values: Any) -> Any:
         """Inserts one row and returns its primary key."""
         async with self.database.writing() as w:
-            key = model.__table__.primary_key.columns.values()[0]
-            return await w.scalar(insert(model).values(**values).returning(key))
+            return await w.scalar(insert(model).values(**values).returning(inspect(model).primary_key[0]))
 
     async def person(self, username: str = "ada", *groups: str, **values: Any) -> int:
         """A user in these groups (by id)."""

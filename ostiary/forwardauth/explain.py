@@ -1,0 +1,156 @@
+"""The pages that say why a door did not open, and what to do about it.
+
+A stranger learns nothing about what exists here; a signed-in person reads a public reason and whom to ask; the names of
+rules are for administrators.
+"""
+
+from starlette.responses import Response
+
+from ostiary.access.served import Served
+from ostiary.access.table import Person
+from ostiary.forwardauth import decide
+from ostiary.forwardauth.dialects import PREFIXES
+from ostiary.forwardauth.judge import Opinion
+from ostiary.web.pages import Pages
+from ostiary.web.visits import Visit
+
+
+class Explain:
+    """Renders ``forwardauth/door.html``. ``contact`` is the installation's, used where an application names none."""
+
+    def __init__(self, *, pages: Pages, contact: str) -> None:
+        self._pages = pages
+        self._contact = contact
+
+    def page(
+        self,
+        visit: Visit,
+        code: str,
+        heading: str,
+        *sentences: str,
+        status: int = 400,
+        facts: tuple[tuple[str, str], ...] = (),
+        rules: tuple[str, ...] = (),
+        actions: tuple[tuple[str, str], ...] = (),
+        contact: str = "",
+    ) -> Response:
+        """One explanation. On an application's host only what lies below our prefix reaches us, the style sheet too."""
+        return self._pages.render(
+            "forwardauth/door.html",
+            status=status,
+            assets=prefix_of(visit),
+            code=code,
+            heading=heading,
+            sentences=sentences,
+            facts=facts,
+            rules=rules,
+            actions=actions,
+            ask=contact or self._contact,
+        )
+
+    def unknown_host(self, visit: Visit, host: str) -> Response:
+        return self.page(
+            visit,
+            "forward_auth.unknown_host",
+            "Not set up here",
+            "Nothing is set up at this address.",
+            status=404,
+            facts=(("Address", host or "(none)"),),
+        )
+
+    def undeclared(self, visit: Visit, peer: str) -> Response:
+        return self.page(
+            visit,
+            "forward_auth.peer_undeclared",
+            "This proxy is not known",
+            "The request came through a proxy that has not been declared, so nothing it says is believed.",
+            "Whoever runs this installation can declare it: add its address, or its network, to the setting `proxies`.",
+            status=403,
+            facts=(("Address to declare", peer),),
+        )
+
+    def not_ready(self, visit: Visit) -> Response:
+        return self.page(
+            visit,
+            "forward_auth.base_url_unset",
+            "Not set up yet",
+            "This installation does not know its own address yet. Finish the set-up, or set `web.base_url`.",
+            status=503,
+        )
+
+    def bad_return(self, visit: Visit, code: str, sentence: str) -> Response:
+        return self.page(
+            visit,
+            code,
+            "Please open the application again",
+            sentence,
+            "Go back to the application's own address and open it from there.",
+        )
+
+    def forbidden(self, visit: Visit, served: Served, person: Person, opinion: Opinion, host: str) -> Response:
+        name = served.rules.name if served.rules else host
+        rules = tuple(reason.text for reason in opinion.decision.reasons) if person.subject.is_superuser else ()
+        return self.page(
+            visit,
+            f"forward_auth.{opinion.refusal}",
+            f"You cannot open {name}",
+            decide.SENTENCES[opinion.refusal or "not_allowed"],
+            f"You are signed in as {person.subject.username}.",
+            status=403,
+            facts=(("Application", name), ("Address", host)),
+            rules=rules,
+            actions=(("Your applications", "/if/user/"), ("Sign out", "/if/flow/default-invalidation-flow/")),
+            contact=served.contact,
+        )
+
+    def loop(self, visit: Visit, served: Served, person: Person, host: str, seen: str, again: str) -> Response:
+        refused = decide.SENTENCES.get(seen, "The check did not find your sign-in.")
+        scheme = "https" if served.secure else "http"
+        return self.page(
+            visit,
+            "forward_auth.loop",
+            "You were sent in a circle",
+            f"You are signed in as {person.subject.username}, and you may open this application. But each time you"
+            " come back to it, its proxy asks us again and the check refuses.",
+            f"What the check saw: {refused}",
+            f"The application is registered as {scheme}://; opened any other way, its cookie does not reach us. A proxy"
+            " that drops cookies, or a browser that refuses them, has the same effect.",
+            status=400,
+            facts=(
+                ("Address", host),
+                ("Registered as", served.origin),
+                ("Cookie", served.cookie.name(served.secure)),
+                ("Seen by the check", seen or "unknown"),
+            ),
+            actions=(("Try again", again),),
+            contact=served.contact,
+        )
+
+    def lost_form(self, visit: Visit, served: Served, method: str, again: str) -> Response:
+        name = served.rules.name if served.rules else served.host_key
+        return self.page(
+            visit,
+            "forward_auth.form_lost",
+            "You are signed in, but what you sent was not delivered",
+            f"Your sign-in for {name} had ended when you sent a form ({method}), so the application never received it.",
+            "Open the application again and send it once more. If your browser still shows the form, go back to it.",
+            status=200,
+            actions=((f"Open {name}", again),),
+            contact=served.contact,
+        )
+
+    def ticket_gone(self, visit: Visit, served: Served) -> Response:
+        return self.page(
+            visit,
+            "forward_auth.ticket_gone",
+            "This sign-in link is no longer good",
+            "It works once, within thirty seconds, in the browser that asked for it.",
+            actions=(("Open the application", served.origin + "/"),),
+            contact=served.contact,
+        )
+
+
+def prefix_of(visit: Visit) -> str:
+    """The one of our two prefixes below which this request came."""
+    path = visit.request.url.path
+    return next((prefix for prefix in PREFIXES if path.startswith(prefix + "/")), PREFIXES[1])

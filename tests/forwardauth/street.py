@@ -1,0 +1,136 @@
+"""A whole street: our host with its sign-in pages, applications on their hosts, and browsers that walk between them.
+
+The proxy in between is a few lines that do what ingress-nginx does with the answers of a check; the real ones are in
+the journeys.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from ostiary.forwardauth.explain import Explain
+from ostiary.forwardauth.loops import Loops
+from ostiary.forwardauth.routes import ForwardAuth
+from ostiary.forwardauth.start import StartPage
+from ostiary.storage.session import Database
+from tests.clock import FakeClock
+from tests.forwardauth.house import Answer, Door, House
+from tests.house import Browser as OwnBrowser
+from tests.house import House as Pages
+from tests.house import house as pages
+
+PROXY = "10.1.2.3"
+
+
+@dataclass
+class Street:
+    """``house`` answers checks, ``pages`` everything else; both live on one database."""
+
+    house: House
+    pages: Pages
+
+    def browser(self) -> "Browser":
+        return Browser(self)
+
+
+class Browser(OwnBrowser):
+    """Goes through the proxy: an application's host is checked first, our own host and our paths are passed on."""
+
+    def __init__(self, street: Street) -> None:
+        super().__init__(street.pages.app, "https://auth.example.com", PROXY)
+        self._street = street
+        self.trail: list[str] = []
+        self.seen: list[Answer] = []
+        self.start_path = "/outpost.goauthentik.io/start"
+        self.http.headers["Sec-Fetch-Mode"] = "navigate"
+
+    @property
+    def jar(self) -> CookieJar:
+        return self.http.cookies.jar
+
+    def cookies(self, url: str) -> str | None:
+        """The Cookie header that this browser sends to an address."""
+        request = httpx2.Request("GET", url)
+        self.http.cookies.set_cookie_header(request)
+        return request.headers.get("cookie")
+
+    async def open(self, url: str, method: str = "GET", **headers: str) -> httpx2.Response:
+        """Follows redirects, through the proxy, until a page is shown; an application's is a 200 with its identity."""
+        for _ in range(12):
+            self.trail.append(url)
+            response = await self.step(url, method, **headers)
+            if response.status_code not in (302, 303):
+                return response
+            url, method = str(httpx2.URL(url).join(response.headers["location"])), "GET"
+        raise AssertionError(f"a loop: {self.trail}")
+
+    async def step(self, url: str, method: str = "GET", **headers: str) -> httpx2.Response:
+        """One request and its answer."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if parts.netloc == "auth.example.com" or parts.path.startswith(("/outpost.goauthentik.io/", "/ostiary/")):
+            return await self.get(url, Host=parts.netloc, X_Forwarded_Proto=parts.scheme, **headers)
+        target = url.removeprefix(origin) or "/"
+        answer = Answer.parse(await self._street.house.raw(f"{origin}{target}", self.cookies(url), method=method))
+        self.seen.append(answer)
+        request = httpx2.Request(method, url)
+        if answer.status == 401:
+            response = self._to_sign_in(request, answer, parts.scheme, parts.netloc, target)
+        else:
+            response = httpx2.Response(answer.status, headers=answer.headers, request=request)
+        self.http.cookies.extract_cookies(response)
+        return response
+
+    def _to_sign_in(
+        self, request: httpx2.Request, answer: Answer, scheme: str, host: str, target: str
+    ) -> httpx2.Response:
+        attempt = answer.headers.get("x-ostiary-attempt")
+        if attempt is not None:
+            where = (
+                f"https://auth.example.com/ostiary/start?attempt={attempt}&rd={scheme}://{host}{quote(target, safe='')}"
+            )
+        else:
+            where = f"{scheme}://{host}{self.start_path}?rd={quote(target, safe='')}"
+        headers = [("location", where)]
+        if "set-cookie" in answer.headers:
+            headers.append(("set-cookie", answer.headers["set-cookie"]))
+        return httpx2.Response(302, headers=headers, request=request)
+
+    async def sign_in_here(self, username: str = "ada") -> httpx2.Response:
+        """Fills in the sign-in page that is open and follows to the application."""
+        response = await self.send(
+            {"uid_field": username, "password": "correct horse"}, X_Forwarded_Proto="https", Host="auth.example.com"
+        )
+        assert response.status_code == 303, response.text
+        return await self.open(str(httpx2.URL("https://auth.example.com").join(response.headers["location"])))
+
+
+@asynccontextmanager
+async def street(database: Database, url: str, clock: FakeClock, **settings: Any) -> AsyncIterator[Street]:
+    """Builds one on a fresh database."""
+    async with pages(database, clock) as built:
+        house = House(url, clock, secrets=built.secrets, proxies=(("127.0.0.0/8", "any"), ("10.0.0.0/8", "any")))
+        explain = Explain(pages=built.pages, contact="help@example.com")
+        parts: dict[str, Any] = {
+            "table": house.table,
+            "freshness": house.freshness,
+            "identify": house.identify,
+            "judge": house.judge,
+            "handoff": house.handoff,
+            "explain": explain,
+            "flows": built.start,
+        }
+        start = StartPage(**parts, loops=Loops(built.secrets), secrets=built.secrets)
+        ForwardAuth(**parts, responder=house.responder, start=start, sign_out_ticket=built.tickets.issue).mount(
+            built.routes
+        )
+        yield Street(house, built)
+        await house.close()
+
+
+__all__ = ["Browser", "Door", "Street", "street"]
