@@ -110,8 +110,6 @@ def _with_domain(made: ProxySettings) -> ProxySettings:
         if made.cookie_domain:
             raise _invalid("cookie_domain", "it belongs to mode forward_domain; leave it empty or change the mode.")
         return made
-    if made.handoff != "callback":
-        raise _invalid("handoff", "a whole domain signs in on one host of its own; use callback.")
     if not made.cookie_domain:
         raise _invalid("cookie_domain", "mode forward_domain needs it; write the domain that all its hosts share.")
     try:
