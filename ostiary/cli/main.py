@@ -11,6 +11,7 @@ import ostiary
 from ostiary.cli import access, policy
 from ostiary.cli import app as application
 from ostiary.cli.context import Invocation, fail
+from ostiary.cli.reference import reference
 from ostiary.cli.settings import settings
 from ostiary.kit.errors import OstiaryError
 
@@ -44,6 +45,7 @@ def _options(
 
 
 app.command("settings")(settings)
+app.command("reference", hidden=True)(reference)
 app.add_typer(application.commands, name="app")
 app.add_typer(access.commands, name="access")
 app.add_typer(policy.commands, name="policy")
