@@ -14,11 +14,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
 
 def leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-    below = getattr(command, "commands", None)
-    if below is None:
+    below: dict[str, Any] = getattr(command, "commands", {})
+    if not below:
         yield name, command
-    for key in below or ():
-        yield from leaves(below[key], f"{name} {key}")
+    for key, inner in below.items():
+        yield from leaves(inner, f"{name} {key}")
 
 
 def test_the_page_documents_every_command_and_is_up_to_date() -> None:
