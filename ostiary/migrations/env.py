@@ -3,10 +3,6 @@
 from alembic import context
 
 from ostiary.schema import metadata
-from ostiary.storage.feed import triggers
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
 context.run_migrations()
-for statement in triggers(connection.dialect.name):
-    connection.exec_driver_sql(statement)

@@ -32,6 +32,15 @@ async def ensure(w: Writing, secrets: Secrets, clock: Clock) -> Installation:
     insert = postgresql.insert if w.get_bind().dialect.name == "postgresql" else sqlite.insert
     await w.execute(insert(Installation).values(fresh).on_conflict_do_nothing(index_elements=["id"]))
     installation = await read(w)
+    check(installation, secrets)
+    if secrets.needs_resealing(installation.canary):
+        # From now on values are sealed with the new first key, so a server that knows only the old one must not start.
+        installation.canary = secrets.seal(_PURPOSE, _CANARY, _CONTEXT)
+    return installation
+
+
+def check(installation: Installation, secrets: Secrets) -> None:
+    """Raises `secret_key.wrong` unless one of the keys is the one that the data was written with."""
     try:
         secrets.open(_PURPOSE, installation.canary, _CONTEXT)
     except InvalidInput as error:
@@ -40,10 +49,6 @@ async def ensure(w: Writing, secrets: Secrets, clock: Clock) -> Installation:
             "secret_key is not the key of this database; configure that key, or list it after the new one.",
             field="secret_key",
         ) from error
-    if secrets.needs_resealing(installation.canary):
-        # From now on values are sealed with the new first key, so a server that knows only the old one must not start.
-        installation.canary = secrets.seal(_PURPOSE, _CANARY, _CONTEXT)
-    return installation
 
 
 async def read(r: Reading) -> Installation:

@@ -14,12 +14,12 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, event, inspect, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ostiary.kit.errors import Conflict, OstiaryError, Unavailable
 from ostiary.storage.engine import open_engine
 from ostiary.storage.failures import unreachable
+from ostiary.storage.feed import triggers
 from ostiary.storage.session import Database
 
 # Found by path, not by import: the revisions see the whole schema, which is above this room.
@@ -72,53 +72,58 @@ async def migrate_in_child(url: str) -> None:
 
 
 async def _migrate(url: str) -> None:
-    file = make_url(url).database if make_url(url).get_backend_name() == "sqlite" else None
-    with _file_lock(Path(file)) if file else unreachable():
-        engine = open_engine(url)
-        if file:
-            # Rebuilding a table must not cascade; what is broken at the end is found by a check, and then nothing is
-            # kept.
-            event.listen(engine.sync_engine, "connect", lambda driver, _: driver.execute("PRAGMA foreign_keys=OFF"))
-        try:
-            async with engine.connect() as connection:
-                if file:
-                    await _copy_before_upgrade(connection, Path(file))
-                async with _transaction(connection, is_sqlite=file is not None):
-                    await connection.run_sync(_upgrade)
-        finally:
-            await engine.dispose()
+    async with alone(url) as connection:
+        if _check(await connection.run_sync(_revision)) == head_revision():
+            return
+        if connection.dialect.name == "sqlite":
+            await _copy_before_upgrade(connection)
+        await connection.run_sync(upgrade)
+        await connection.run_sync(lay_triggers)
 
 
 @asynccontextmanager
-async def _transaction(connection: AsyncConnection, is_sqlite: bool) -> AsyncIterator[None]:
-    if not is_sqlite:
-        async with connection.begin():
-            await connection.execute(text("SET LOCAL statement_timeout = 0"))
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
-            yield
-        return
-    async with connection.begin():
-        yield
-        if (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first() is not None:
-            raise Unavailable(
-                "storage.migration_failed", "The upgraded database would hold references to missing rows."
-            )
+async def alone(url: str) -> AsyncIterator[AsyncConnection]:
+    """One transaction in which nobody else changes the schema, without time limits; commits if the block ends well."""
+    engine = open_engine(url)
+    file = Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+    try:
+        with unreachable(), _file_lock(file):
+            if file:
+                # Rebuilding a table must not cascade; what is broken at the end is found, and then nothing is kept.
+                event.listen(engine.sync_engine, "connect", lambda driver, _: driver.execute("PRAGMA foreign_keys=OFF"))
+            async with engine.connect() as connection, connection.begin():
+                if not file:
+                    await _wait_for_turn(connection)
+                yield connection
+                if file:
+                    await _check_references(connection)
+    finally:
+        await engine.dispose()
 
 
-async def _copy_before_upgrade(connection: AsyncConnection, file: Path) -> None:
-    before = _check(await connection.run_sync(_revision))
-    await connection.rollback()
-    if before is None or before == head_revision():
+async def _wait_for_turn(connection: AsyncConnection) -> None:
+    for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        await connection.execute(text(f"SET LOCAL {limit} = 0"))
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+
+
+async def _check_references(connection: AsyncConnection) -> None:
+    if (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first() is not None:
+        raise Unavailable("storage.migration_failed", "The new database would hold references to missing rows.")
+
+
+async def _copy_before_upgrade(connection: AsyncConnection) -> None:
+    # On a second connection: under the first one's lock others read, and nobody writes.
+    before = await connection.run_sync(_revision)
+    if before is None:
         return
-    copy, unfinished = (
-        file.with_name(f"{file.name}.{before}.backup"),
-        file.with_name(f"{file.name}.{before}.unfinished"),
-    )
+    file = Path(connection.engine.url.database or "")
+    unfinished = file.with_name(f"{file.name}.{before}.unfinished")
     unfinished.unlink(missing_ok=True)
     with closing(sqlite3.connect(file)) as source:
         source.execute("VACUUM INTO ?", (str(unfinished),))
     unfinished.chmod(0o600)
-    unfinished.replace(copy)
+    unfinished.replace(file.with_name(f"{file.name}.{before}.backup"))
 
 
 def _revision(connection: Connection) -> str | None:
@@ -137,9 +142,8 @@ def _check(revision: str | None) -> str | None:
     return revision
 
 
-def _upgrade(connection: Connection) -> None:
-    if _check(_revision(connection)) == head_revision():
-        return
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Brings the schema to a revision; imports Alembic. :func:`lay_triggers` comes after, and after the data."""
     from alembic import command
     from alembic.config import Config
 
@@ -147,18 +151,26 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_VERSIONS.parent))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
+
+
+def lay_triggers(connection: Connection) -> None:
+    """Lays the feed's triggers anew on the newest schema, once :func:`upgrade` has run in this process."""
+    for statement in triggers(connection.dialect.name):
+        connection.exec_driver_sql(statement)
 
 
 @contextmanager
-def _file_lock(database: Path) -> Iterator[None]:
-    with unreachable():
-        descriptor = os.open(database.with_name(f"{database.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+def _file_lock(database: Path | None) -> Iterator[None]:
+    if database is None:
+        yield
+        return
+    descriptor = os.open(database.with_name(f"{database.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def main() -> int:

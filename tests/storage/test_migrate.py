@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,20 +21,15 @@ from ostiary.storage.engine import open_engine
 from ostiary.storage.feed import NOT_DECIDING, QUIET, TRIGGERED
 from ostiary.storage.migrate import head_revision, migrate, migrate_in_child, revisions, upgrade_needed
 from ostiary.storage.session import Database
-from tests.databases import Cluster, _execute, in_own_loop, in_thread
+from tests.databases import in_thread
 
 MIGRATIONS = Path(ostiary.__file__).parent / "migrations"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_url(request: pytest.FixtureRequest, make_empty: Callable[[str], str]) -> str:
     """The URL of a database without any table."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/empty.sqlite3"
-    cluster: Cluster = request.getfixturevalue("cluster")
-    name = f"empty_{tmp_path.name[-20:].replace('-', '_').lower()}"
-    in_own_loop(lambda: _execute(cluster.url(), f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}"))
-    return cluster.url(name)
+    return make_empty(request.param)
 
 
 def test_every_table_either_triggers_or_says_why_not() -> None:
