@@ -2,7 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ostiary.directory.groups import Groups
 from ostiary.directory.passwords import Passwords
+from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
@@ -25,3 +27,13 @@ def passwords() -> Iterator[Passwords]:
 @pytest.fixture
 def users(database: Database, clock: FakeClock, passwords: Passwords) -> Users:
     return Users(database=database, clock=clock, passwords=passwords)
+
+
+@pytest.fixture
+def groups(database: Database, clock: FakeClock) -> Groups:
+    return Groups(database=database, clock=clock)
+
+
+@pytest.fixture
+def tokens(database: Database, clock: FakeClock, secrets: Secrets) -> Tokens:
+    return Tokens(database=database, clock=clock, secrets=secrets)

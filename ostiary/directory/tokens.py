@@ -1,0 +1,186 @@
+"""API tokens and app passwords: long random keys, shown once, stored as a keyed hash.
+
+An API token acts for its user at the management API. An app password opens one application for programs that cannot
+follow a sign-in page. Neither is ever accepted for the other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
+
+from ostiary.directory import fields
+from ostiary.directory.models import Token, User
+from ostiary.directory.users import ROOM, existing
+from ostiary.events.catalog import Action
+from ostiary.events.record import Actor, record
+from ostiary.kit.clock import Clock
+from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.kit.tokens import b64, random_token
+from ostiary.storage.secrets import Secrets
+from ostiary.storage.session import Database, Reading, Writing
+
+INTENTS: Final = ("api", "app_password")
+DEFAULT_LIFETIME = timedelta(days=360)
+
+_PURPOSE = "token"
+_LONGEST_KEY = 512
+
+
+class Tokens:
+    """The verbs. What returns a key returns it for the only time."""
+
+    def __init__(self, *, database: Database, clock: Clock, secrets: Secrets) -> None:
+        self._database = database
+        self._clock = clock
+        self._secrets = secrets
+
+    async def create(
+        self,
+        identifier: str,
+        *,
+        user_id: int,
+        intent: str = "api",
+        expires: datetime | None,
+        description: str = "",
+        application: str | None = None,
+        by: Actor,
+    ) -> tuple[Token, str]:
+        """A new token and its key. ``expires=None`` lasts until it is deleted; ``application`` is a slug, for an app
+        password only. Raises `token.identifier_taken` and the like."""
+        async with self._database.writing() as w:
+            return await self.create_in(
+                w,
+                identifier,
+                user=await existing(w, user_id),
+                intent=intent,
+                expires=expires,
+                description=description,
+                application=application,
+                by=by,
+            )
+
+    async def create_in(
+        self,
+        w: Writing,
+        identifier: str,
+        *,
+        user: User,
+        intent: str = "api",
+        expires: datetime | None = None,
+        description: str = "",
+        application: str | None = None,
+        key: str | None = None,
+        by: Actor,
+    ) -> tuple[Token, str]:
+        """The same within the caller's transaction; ``key`` is one that was chosen elsewhere."""
+        now = self._clock.now()
+        if intent not in INTENTS:
+            raise InvalidInput("token.intent_invalid", f"intent: it is one of {', '.join(INTENTS)}.", field="intent")
+        if (intent == "app_password") != (application is not None):
+            raise InvalidInput(
+                "token.application_invalid",
+                "application: an app password names the one application that it opens, and an API token names none.",
+                field="application",
+            )
+        if expires is not None and expires <= now:
+            raise InvalidInput(
+                "token.expires_past", "expires: it lies in the past; give a moment to come, or none.", field="expires"
+            )
+        key = key or b64(random_token())
+        token = Token(
+            identifier=fields.identifier(identifier),
+            user_id=user.id,
+            intent=intent,
+            key_hash=self._hash(key),
+            description=fields.description(description),
+            application=fields.application_slug(application) if application is not None else None,
+            created=now,
+            expires=expires,
+        )
+        w.add(token)
+        try:
+            await w.flush()
+        except IntegrityError as error:
+            raise Conflict(
+                "token.identifier_taken",
+                "identifier: another token has it already; choose another.",
+                field="identifier",
+            ) from error
+        await self._record(w, Action.MODEL_CREATED, token, user, by)
+        return token, key
+
+    async def rotate(self, identifier: str, *, by: Actor) -> tuple[Token, str]:
+        """A new key, which lasts as long from now as the old one did from its making; the old one stops at once."""
+        now = self._clock.now()
+        key = b64(random_token())
+        async with self._database.writing() as w:
+            token = await named(w, identifier)
+            if token.expires is not None:
+                token.expires = now + (token.expires - token.created)
+            token.created = now
+            token.last_used = None
+            token.key_hash = self._hash(key)
+            await self._record(w, Action.SECRET_ROTATE, token, await existing(w, token.user_id), by)
+        return token, key
+
+    async def delete(self, identifier: str, *, by: Actor) -> None:
+        """Deletes a token; its key stops at once."""
+        async with self._database.writing() as w:
+            token = await named(w, identifier)
+            await self._record(w, Action.MODEL_DELETED, token, await existing(w, token.user_id), by)
+            await w.delete(token)
+
+    async def find(self, r: Reading, key: str, *, intent: str) -> tuple[Token, User] | None:
+        """The token of that key and its active owner; None for any other, expired or unknown one."""
+        if not key or len(key) > _LONGEST_KEY:
+            return None
+        hashes = self._secrets.hashes(_PURPOSE, key.encode("utf-8", "replace"))
+        query = (
+            select(Token, User)
+            .join(User, User.id == Token.user_id)
+            .where(
+                Token.key_hash.in_(hashes),
+                Token.intent == intent,
+                or_(Token.expires.is_(None), Token.expires > self._clock.now()),
+                User.is_active,
+            )
+        )
+        found = (await r.execute(query)).first()
+        return (found[0], found[1]) if found is not None else None
+
+    def _hash(self, key: str) -> str:
+        return self._secrets.hash(_PURPOSE, key.encode())
+
+    async def _record(self, w: Writing, action: Action, token: Token, user: User, by: Actor) -> None:
+        await record(
+            w,
+            self._clock,
+            action,
+            ROOM,
+            by,
+            model="token",
+            identifier=token.identifier,
+            intent=token.intent,
+            owner=user.username,
+            application=token.application,
+            expires=token.expires.isoformat() if token.expires else None,
+        )
+
+
+async def named(r: Reading, identifier: str) -> Token:
+    """The token of that identifier. Raises `token.not_found`."""
+    token = await r.scalar(select(Token).where(Token.identifier == fields.identifier(identifier)))
+    if token is None:
+        raise NotFound("token.not_found", "identifier: there is no token of that name.", field="identifier")
+    return token
+
+
+async def listed(r: Reading, *, user_id: int | None = None) -> Sequence[tuple[Token, User]]:
+    """Tokens with their owners, by identifier."""
+    query = select(Token, User).join(User, User.id == Token.user_id).order_by(Token.identifier)
+    if user_id is not None:
+        query = query.where(Token.user_id == user_id)
+    return [(token, user) for token, user in await r.execute(query)]
