@@ -1,0 +1,168 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from ostiary.directory.groups import Groups
+from ostiary.directory.membership import groups_of
+from ostiary.directory.models import User
+from ostiary.directory.service_accounts import ServiceAccounts
+from ostiary.directory.tokens import Tokens, listed, named
+from ostiary.directory.users import Users
+from ostiary.events.listing import events
+from ostiary.events.record import COMMAND
+from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.storage.secrets import Secrets
+from ostiary.storage.session import Database
+from tests.clock import FakeClock
+
+
+@pytest.fixture
+async def jane(users: Users) -> User:
+    return await users.create("jane", by=COMMAND)
+
+
+async def found(database: Database, tokens: Tokens, key: str, intent: str = "api") -> str | None:
+    async with database.reading() as r:
+        pair = await tokens.find(r, key, intent=intent)
+    return pair[0].identifier if pair else None
+
+
+async def test_a_key_is_long_shown_once_and_stored_as_a_keyed_hash(
+    database: Database, tokens: Tokens, jane: User
+) -> None:
+    token, key = await tokens.create("ci", user_id=jane.id, expires=None, description="for CI", by=COMMAND)
+    assert len(key) == 43
+    assert await found(database, tokens, key) == "ci"
+    async with database.reading() as r:
+        row = (await r.execute(text("SELECT * FROM tokens"))).one()
+        log = repr([event.context for event in await events(r)])
+    assert key not in repr(row)
+    assert key not in log
+    assert token.key_hash not in log
+    for length in range(len(key)):
+        assert await found(database, tokens, key[:length]) is None
+    assert await found(database, tokens, key + "x") is None
+    assert await found(database, tokens, "\ud800\0") is None
+    assert await found(database, tokens, "x" * 1_000_000) is None
+
+
+async def test_a_token_ends_with_its_time_its_deletion_and_its_person(
+    database: Database, tokens: Tokens, users: Users, clock: FakeClock, jane: User
+) -> None:
+    _, short = await tokens.create("short", user_id=jane.id, expires=clock.now() + timedelta(minutes=5), by=COMMAND)
+    _, lasting = await tokens.create("lasting", user_id=jane.id, expires=None, by=COMMAND)
+    _, doomed = await tokens.create("doomed", user_id=jane.id, expires=None, by=COMMAND)
+    clock.advance(299)
+    assert await found(database, tokens, short) == "short"
+    clock.advance(1)
+    assert await found(database, tokens, short) is None
+    await tokens.delete("doomed", by=COMMAND)
+    assert await found(database, tokens, doomed) is None
+    await users.disable(jane.id, by=COMMAND)
+    assert await found(database, tokens, lasting) is None
+    await users.enable(jane.id, by=COMMAND)
+    assert await found(database, tokens, lasting) == "lasting"
+    await users.delete(jane.id, by=COMMAND)
+    assert await found(database, tokens, lasting) is None
+
+
+async def test_an_app_password_is_for_one_application_and_no_api_token(
+    database: Database, tokens: Tokens, jane: User
+) -> None:
+    token, key = await tokens.create(
+        "mail", user_id=jane.id, intent="app_password", application="mail", expires=None, by=COMMAND
+    )
+    assert token.application == "mail"
+    assert await found(database, tokens, key, "app_password") == "mail"
+    assert await found(database, tokens, key, "api") is None
+
+
+async def test_rotation_gives_a_new_key_and_as_much_time(
+    database: Database, tokens: Tokens, clock: FakeClock, jane: User
+) -> None:
+    _, old = await tokens.create("ci", user_id=jane.id, expires=clock.now() + timedelta(days=10), by=COMMAND)
+    clock.advance(9 * 86_400)
+    token, new = await tokens.rotate("ci", by=COMMAND)
+    assert token.expires == clock.now() + timedelta(days=10)
+    assert await found(database, tokens, old) is None
+    assert await found(database, tokens, new) == "ci"
+    async with database.reading() as r:
+        event = (await events(r))[0]
+    assert event.action == "secret_rotate"
+    assert new not in repr(event.context)
+
+
+async def test_a_key_is_found_after_the_secret_key_was_replaced(
+    database: Database, clock: FakeClock, tokens: Tokens, jane: User
+) -> None:
+    _, key = await tokens.create("ci", user_id=jane.id, expires=None, by=COMMAND)
+    rotated = Secrets(["n" * 32, "a key for tests only, long enough to be taken"])
+    assert await found(database, Tokens(database=database, clock=clock, secrets=rotated), key) == "ci"
+    other = Secrets(["n" * 32])
+    assert await found(database, Tokens(database=database, clock=clock, secrets=other), key) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "field"),
+    [
+        ({"identifier": "a b"}, "token.identifier_invalid", "identifier"),
+        ({"identifier": ""}, "token.identifier_invalid", "identifier"),
+        ({"identifier": "x" * 256}, "token.identifier_invalid", "identifier"),
+        ({"intent": "recovery"}, "token.intent_invalid", "intent"),
+        ({"intent": "app_password"}, "token.application_invalid", "application"),
+        ({"application": "mail"}, "token.application_invalid", "application"),
+        ({"intent": "app_password", "application": "a/b"}, "token.application_invalid", "application"),
+        ({"description": "a\nb"}, "description.invalid", "description"),
+    ],
+)
+async def test_bad_input_is_one_sentence_and_writes_nothing(
+    database: Database, tokens: Tokens, jane: User, changed: dict[str, str], code: str, field: str
+) -> None:
+    given = {"identifier": "ci", "intent": "api", **changed}
+    with pytest.raises(InvalidInput) as raised:
+        await tokens.create(
+            given["identifier"],
+            user_id=jane.id,
+            intent=given["intent"],
+            application=given.get("application"),
+            description=given.get("description", ""),
+            expires=None,
+            by=COMMAND,
+        )
+    assert (raised.value.code, raised.value.field) == (code, field)
+    assert raised.value.message.startswith(f"{field}: ")
+    async with database.reading() as r:
+        assert await listed(r) == []
+
+
+async def test_names_are_unique_the_past_is_refused_and_the_unknown_is_not_found(
+    tokens: Tokens, clock: FakeClock, jane: User
+) -> None:
+    await tokens.create("ci", user_id=jane.id, expires=None, by=COMMAND)
+    with pytest.raises(Conflict):
+        await tokens.create("ci", user_id=jane.id, expires=None, by=COMMAND)
+    with pytest.raises(InvalidInput) as raised:
+        await tokens.create("late", user_id=jane.id, expires=clock.now(), by=COMMAND)
+    assert raised.value.code == "token.expires_past"
+    for attempt in (tokens.delete("nothing", by=COMMAND), tokens.rotate("nothing", by=COMMAND)):
+        with pytest.raises(NotFound):
+            await attempt
+
+
+async def test_a_service_account_comes_whole_or_not_at_all(
+    database: Database, clock: FakeClock, users: Users, groups: Groups, tokens: Tokens
+) -> None:
+    accounts = ServiceAccounts(database=database, users=users, groups=groups, tokens=tokens)
+    user, token, key = await accounts.create("Back.Up", with_group=True, expires=None, by=COMMAND)
+    assert (user.username, user.type, user.password_hash) == ("back.up", "service_account", None)
+    assert token.identifier == f"service-account-{user.id}"
+    assert await found(database, tokens, key) == token.identifier
+    async with database.reading() as r:
+        assert [group.name for group in await groups_of(r, user.id)] == ["back.up"]
+        assert (await named(r, token.identifier)).user_id == user.id
+    await groups.create("other", by=COMMAND)
+    with pytest.raises(Conflict):
+        await accounts.create("other", with_group=True, expires=None, by=COMMAND)
+    async with database.reading() as r:
+        assert len(await listed(r)) == 1
