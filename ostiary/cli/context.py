@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 from rich.console import Console
 
-from ostiary.app import Parts, build
 from ostiary.kit.errors import OstiaryError, Unavailable
 from ostiary.settings.load import Loaded, load
+
+if TYPE_CHECKING:
+    from ostiary.app import Parts
 
 T = TypeVar("T")
 
@@ -42,8 +44,11 @@ def invocation(context: typer.Context) -> Invocation:
 
 
 @asynccontextmanager
-async def opened(context: typer.Context) -> AsyncIterator[Parts]:
+async def opened(context: typer.Context) -> AsyncIterator["Parts"]:
     """The parts of this installation, its database brought up to date, closed again at the end."""
+    # The whole product: a second of start-up that `serve` and `--help` do without.
+    from ostiary.app import build
+
     parts = await build(invocation(context).load().settings)
     try:
         yield parts
@@ -51,7 +56,7 @@ async def opened(context: typer.Context) -> AsyncIterator[Parts]:
         await parts.close()
 
 
-def run(context: typer.Context, body: Callable[[Parts], Awaitable[T]]) -> T:
+def run(context: typer.Context, body: Callable[["Parts"], Awaitable[T]]) -> T:
     """Runs the body of a command with the opened parts."""
 
     async def main() -> T:

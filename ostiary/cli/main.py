@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 import ostiary
-from ostiary.cli import access, policy
-from ostiary.cli import app as application
+from ostiary.cli.commands import Commands
 from ostiary.cli.context import Invocation, fail
-from ostiary.cli.reference import reference
-from ostiary.cli.settings import settings
 from ostiary.kit.errors import OstiaryError
 
 app = typer.Typer(
     name="ostiary",
+    cls=Commands,
     help="Signs people in once and guards every application behind an ingress.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -42,13 +40,6 @@ def _options(
     ] = False,
 ) -> None:
     context.obj = Invocation(config)
-
-
-app.command("settings")(settings)
-app.command("reference", hidden=True)(reference)
-app.add_typer(application.commands, name="app")
-app.add_typer(access.commands, name="access")
-app.add_typer(policy.commands, name="policy")
 
 
 def main() -> None:
