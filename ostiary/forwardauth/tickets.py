@@ -4,6 +4,7 @@ Nothing is stored for it. It says which application was asked for and where, and
 of the attempt cookie, so that a state, or the ticket that it leads to, is of no use in another.
 """
 
+import hmac
 import json
 import re
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def address(attempt: Attempt, rd: tuple[str | None, bytes] | None) -> bytes | No
         target = split[0]
     path, mark, query = target.partition(b"?")
     for candidate in (target, path.replace(b"%27", b"'") + mark + query, target.replace(b"%27", b"'")):
-        if url_hash(attempt.host, candidate) == attempt.url_hash:
+        if hmac.compare_digest(url_hash(attempt.host, candidate), attempt.url_hash):
             return candidate
     return None
 

@@ -171,7 +171,7 @@ def _shows(node: ast.expr, name: str) -> bool:
             return is_it(value)
         case ast.BinOp(op=ast.Mod(), right=right):
             return is_it(right) or (isinstance(right, ast.Tuple) and any(map(is_it, right.elts)))
-        case ast.Attribute(value=value, attr="args" | "__traceback__" | "strerror"):
+        case ast.Attribute(value=value, attr="args" | "__traceback__"):
             return is_it(value)
         case _:
             return False
