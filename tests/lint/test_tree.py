@@ -97,3 +97,10 @@ def test_links_between_the_pages_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_every_page_and_decision_is_listed() -> None:
+    for folder, index in (("docs", "index.md"), ("docs/decisions", "README.md")):
+        listed = (ROOT / folder / index).read_text()
+        for page in (ROOT / folder).glob("*.md"):
+            assert page.name == index or f"({page.name})" in listed, f"{folder}/{index} does not list {page.name}"
