@@ -4,12 +4,17 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ostiary.storage.engine import open_engine
 from ostiary.storage.session import Database
 from tests.clock import FakeClock
 from tests.databases import Cluster, postgresql_database, shared_cluster, sqlite_template
+
+# A busy machine is no fault of the code under test.
+hypothesis.settings.register_profile("ostiary", deadline=None)
+hypothesis.settings.load_profile("ostiary")
 
 
 @pytest.fixture

@@ -274,7 +274,7 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PIECES)
 def test_any_text_is_compiled_or_refused(pieces: list[str]) -> None:
     text = " ".join(pieces)
@@ -286,7 +286,7 @@ def test_any_text_is_compiled_or_refused(pieces: list[str]) -> None:
         assert expression.evaluate(VALUES) in (True, False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
