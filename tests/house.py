@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx2
+from sqlalchemy import update
 from starlette.types import ASGIApp
 
 import ostiary
@@ -15,6 +16,7 @@ from ostiary.directory.credentials import Credentials
 from ostiary.directory.devices import Devices
 from ostiary.directory.lockout import Lockout
 from ostiary.directory.passwords import Passwords
+from ostiary.directory.setup import Setup
 from ostiary.directory.users import Users
 from ostiary.events.record import COMMAND
 from ostiary.flows import defaults
@@ -24,6 +26,7 @@ from ostiary.flows.routes import FlowPages
 from ostiary.flows.run import Stage
 from ostiary.flows.signout import SignOutTickets
 from ostiary.flows.stages.identification import Identification
+from ostiary.flows.stages.initial_setup import InitialSetup
 from ostiary.flows.stages.password import Password
 from ostiary.flows.stages.user_login import UserLogin
 from ostiary.flows.stages.user_logout import UserLogout
@@ -34,6 +37,7 @@ from ostiary.portal.routes import Portal
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.sessions.own_password import OwnPassword
 from ostiary.storage import installation
+from ostiary.storage.models import Installation
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
 from ostiary.web.address import Address
@@ -60,6 +64,7 @@ class House:
     secrets: Secrets
     users: Users
     sessions: Sessions
+    setup: Setup
     executor: Executor
     tickets: SignOutTickets
     start: Start
@@ -140,14 +145,19 @@ class Page(HTMLParser):
 
 @asynccontextmanager
 async def house(
-    database: Database, clock: FakeClock, *, base_url: str = ORIGIN, idle: int = 28_800, absolute: int = 1_209_600
+    database: Database,
+    clock: FakeClock,
+    *,
+    base_url: str = ORIGIN,
+    idle: int = 28_800,
+    absolute: int = 1_209_600,
+    unused: bool = False,
 ) -> AsyncIterator[House]:
-    """Builds one on a fresh database, with its default flows and two people, `ada` and `bob`."""
+    """Builds one on a fresh database, with its default flows and two people, `ada` and `bob`.
+
+    An ``unused`` one is not set up yet.
+    """
     secrets = Secrets(["k" * 32])
-
-    async def setup_open() -> bool:
-        return False
-
     passwords = Passwords(memory_kib=64, passes=1)
     lockout = Lockout(clock=clock, secrets=secrets)
     devices = Devices(clock=clock, secrets=secrets)
@@ -161,6 +171,8 @@ async def house(
         "user_login": UserLogin(database=database, clock=clock, sessions=sessions, devices=devices),
         "user_logout": UserLogout(sessions),
     }
+    setup = Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users)
+    stages["initial_setup"] = InitialSetup(setup)
     executor = Executor(database=database, clock=clock, secrets=secrets, stages=stages)
     proxies = Proxies([ProxyRule.parse("10.0.0.0/8", "any")])
     address = Address(configured=base_url, database=database)
@@ -178,7 +190,14 @@ async def house(
     )
     routes = Routes(visits)
     tickets = SignOutTickets(secrets=secrets, clock=clock)
-    FlowPages(executor=executor, forms=forms, intents=Intents(secrets), tickets=tickets).mount(routes)
+    FlowPages(
+        executor=executor,
+        forms=forms,
+        intents=Intents(secrets),
+        tickets=tickets,
+        address=address,
+        setup_open=setup.is_open,
+    ).mount(routes)
     own_password = OwnPassword(
         database=database,
         users=users,
@@ -191,7 +210,7 @@ async def house(
         forms=forms,
         applications=MyApplications(database=database, clock=clock),
         own_password=own_password,
-        setup_open=setup_open,
+        setup_open=setup.is_open,
         setup_url=start.url(Intent(), SETUP),
     ).mount(routes)
 
@@ -201,22 +220,25 @@ async def house(
     async with database.writing() as w:
         await installation.ensure(w, secrets, clock)
         await defaults.ensure(w)
+        if not unused:
+            await w.execute(update(Installation).values(setup_completed=clock.now()))
     await users.create("ada", name="Ada Lovelace", email="ada@example.com", password=PASSWORD, by=COMMAND)
     await users.create("bob", name="Bob", password=PASSWORD, by=COMMAND)
     yield House(
-        database,
-        clock,
-        secrets,
-        users,
-        sessions,
-        executor,
-        tickets,
-        start,
-        routes,
-        stages,
-        pages,
-        proxies,
-        build,
+        database=database,
+        clock=clock,
+        secrets=secrets,
+        users=users,
+        sessions=sessions,
+        setup=setup,
+        executor=executor,
+        tickets=tickets,
+        start=start,
+        routes=routes,
+        stages=stages,
+        pages=pages,
+        proxies=proxies,
+        build=build,
     )
     passwords.close()
 

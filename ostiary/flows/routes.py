@@ -1,5 +1,6 @@
 """The pages of flows: ``/if/flow/<slug>/``."""
 
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode, urlsplit
 
 from starlette.responses import RedirectResponse, Response
@@ -13,6 +14,7 @@ from ostiary.flows.signout import SignOutTickets
 from ostiary.flows.start import AUTHENTICATION
 from ostiary.flows.start import SETUP as SETUP_FLOW
 from ostiary.sessions.cookie import DEVICE, LOGIN, SETUP, single
+from ostiary.web.address import Address
 from ostiary.web.forms import NOT_OURS, Forms
 from ostiary.web.routes import Routes, Who
 from ostiary.web.visits import Visit
@@ -24,11 +26,22 @@ _TOO_OLD = "This page had waited too long. Please try again."
 class FlowPages:
     """Speaks HTTP for the executor."""
 
-    def __init__(self, *, executor: Executor, forms: Forms, intents: Intents, tickets: SignOutTickets) -> None:
+    def __init__(
+        self,
+        *,
+        executor: Executor,
+        forms: Forms,
+        intents: Intents,
+        tickets: SignOutTickets,
+        address: Address,
+        setup_open: Callable[[], Awaitable[bool]],
+    ) -> None:
         self._executor = executor
         self._forms = forms
         self._intents = intents
         self._tickets = tickets
+        self._address = address
+        self._setup_open = setup_open
 
     def mount(self, routes: Routes) -> None:
         routes.route("/if/flow/{slug}/", self.page, who=Who.ANYONE, methods=("GET", "POST"))
@@ -43,7 +56,7 @@ class FlowPages:
         intent = self._intents.open(query.get("intent", "")) or Intent()
         response = self._turned_away(visit, plan, intent)
         if response is None:
-            visitor = self._visitor(visit)
+            visitor = await self._visitor(visit)
             if request.method == "POST":
                 response = await self._answer(visit, plan, intent, visitor)
             else:
@@ -74,7 +87,7 @@ class FlowPages:
             run = await self._executor.stored(plan, run_id, visit.browser.secret)
             shown = None if run is None else await self._executor.show(run, visitor)
             if shown is not None:
-                return self._rendered(visit, shown)
+                return await self._rendered(visit, shown)
         return await self._begun(visit, plan, intent, visitor, "" if not run_id else _TOO_OLD)
 
     async def _answer(self, visit: Visit, plan: Plan, intent: Intent, visitor: Visitor) -> Response:
@@ -88,10 +101,10 @@ class FlowPages:
         if isinstance(outcome, Finished):
             return self._finished(visit, outcome)
         if outcome.errors:
-            return self._rendered(visit, outcome, fields, outcome.status)
+            return await self._rendered(visit, outcome, fields, outcome.status)
         if outcome.run.id is not None:
             return _to(f"/if/flow/{plan.slug}/?{urlencode({'run': outcome.run.id})}")
-        return self._rendered(visit, outcome)
+        return await self._rendered(visit, outcome)
 
     async def _run(self, visit: Visit, plan: Plan, fields: dict[str, str]) -> Run | None:
         run_id = visit.request.query_params.get("run")
@@ -114,9 +127,9 @@ class FlowPages:
         if isinstance(outcome, Finished):
             return self._finished(visit, outcome)
         again = Shown(outcome.run, outcome.question, {"": notice} if notice else {})
-        return self._rendered(visit, again, fields, status)
+        return await self._rendered(visit, again, fields, status)
 
-    def _rendered(
+    async def _rendered(
         self, visit: Visit, shown: Shown, fields: dict[str, str] | None = None, status: int = 200
     ) -> Response:
         run = shown.run
@@ -136,6 +149,7 @@ class FlowPages:
             action=f"/if/flow/{run.plan.slug}/" + (f"?{urlencode(query)}" if query else ""),
             state="" if run.id is not None else self._executor.sealed(run, visit.browser.secret),
             application=run.intent.application_name,
+            setup_open=await self._setup_open(),
             errors=shown.errors,
             typed=typed,
             **shown.question.values,
@@ -165,8 +179,9 @@ class FlowPages:
             response.headers.append("Set-Cookie", SETUP.cleared(visit.secure))
         return response
 
-    def _visitor(self, visit: Visit) -> Visitor:
+    async def _visitor(self, visit: Visit) -> Visitor:
         request = visit.request
+        base_url = await self._address.base_url()
         cookies = "; ".join(request.headers.getlist("cookie"))
         return Visitor(
             client_ip=visit.client.ip or None,
@@ -175,7 +190,8 @@ class FlowPages:
             session=visit.session,
             device=single(cookies, DEVICE.name(visit.secure)),
             setup_code=single(cookies, SETUP.name(visit.secure)),
-            address=f"{visit.client.scheme}://{visit.client.host}",
+            address=base_url or f"{visit.client.scheme}://{visit.client.host}",
+            address_settled=base_url is not None,
             own_wish=self._own_wish(visit),
         )
 

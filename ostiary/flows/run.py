@@ -54,8 +54,8 @@ class Visitor:
     """What a stage may know of the browser that runs the flow; nothing of HTTP.
 
     ``shared_peer`` says that many visitors may hide behind ``client_ip``. ``device`` is the known-device cookie,
-    ``setup_code`` the set-up code's. ``own_wish`` says that the person themself asked for this flow, not a page
-    elsewhere.
+    ``setup_code`` the set-up code's. ``address`` is where the visitor seems to reach us, or our own address once that
+    is ``address_settled``. ``own_wish`` says that the person themself asked for this flow, not a page elsewhere.
     """
 
     client_ip: str | None = None
@@ -65,6 +65,7 @@ class Visitor:
     device: str = ""
     setup_code: str = ""
     address: str = ""
+    address_settled: bool = False
     own_wish: bool = False
 
 

@@ -16,6 +16,11 @@ class OstiaryError(Exception):
         self.message = message
         self.field = field
 
+    def beside_field(self) -> str:
+        """The sentence for a page that shows it next to the field, which then need not be named again."""
+        text = self.message.removeprefix(f"{self.field}: ")
+        return text[:1].upper() + text[1:]
+
 
 class InvalidInput(OstiaryError):
     """What was given cannot be used; the sentence says what would be right. HTTP 400, exit status 2."""

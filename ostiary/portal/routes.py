@@ -75,7 +75,9 @@ class Portal:
             changed = await self._own_password.change(person.session, current=current, new=new, attempt=attempt)
         except OstiaryError as error:
             field = error.field if isinstance(error, InvalidInput) and error.field in fields else ""
-            return self._password_page(person, {field or "": error.message}, error.status)
+            return self._password_page(
+                person, {field or "": error.beside_field() if field else error.message}, error.status
+            )
         response = self._forms.page(visit, "portal/password_changed.html")
         response.headers.append("Set-Cookie", LOGIN.header(changed.login, visit.secure))
         seconds = int(LIFETIME.total_seconds())

@@ -1,0 +1,56 @@
+"""Makes the first administrator, for whoever holds the set-up code."""
+
+from ostiary.directory.bootstrap import USERNAME
+from ostiary.directory.setup import Setup
+from ostiary.events.record import Actor
+from ostiary.flows.plan import PlannedStage
+from ostiary.flows.run import Again, Effects, Next, Pending, Question, Run, Visitor
+from ostiary.kit.errors import Conflict, InvalidInput
+from ostiary.kit.urls import parse_origin
+
+
+class InitialSetup:
+    """Stage type ``initial_setup``."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+
+    async def ask(self, run: Run, stage: PlannedStage, visitor: Visitor) -> Question | None:
+        """Asks while nobody has completed it; afterwards this flow is closed for good."""
+        if run.pending is not None:
+            return None
+        if not await self._setup.is_open():
+            raise Conflict("setup.completed", "This installation is set up already; sign in instead.")
+        return Question(
+            "flows/initial_setup.html",
+            {
+                "has_code": bool(visitor.setup_code),
+                "address": visitor.address,
+                "address_settled": visitor.address_settled,
+                "username": USERNAME,
+            },
+        )
+
+    async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again:
+        """Checks every field, then does it all in one transaction."""
+        code = fields.get("code", "").strip() or visitor.setup_code
+        password, repeated = fields.get("password", ""), fields.get("password_repeat", "")
+        base_url = visitor.address if visitor.address_settled else fields.get("base_url", "").strip()
+        errors = {}
+        if not code:
+            errors["code"] = "Enter the set-up code."
+        if not password:
+            errors["password"] = "Choose a password."  # noqa: S105 - a sentence
+        elif password != repeated:
+            errors["password_repeat"] = "The two passwords differ. Type the same one twice."  # noqa: S105
+        if errors:
+            return Again(errors)
+        by = Actor(None, None, visitor.client_ip)
+        email = fields.get("email", "").strip()
+        try:
+            user = await self._setup.complete(code=code, email=email, password=password, base_url=base_url, by=by)
+        except InvalidInput as error:
+            return Again({error.field or "": error.beside_field()})
+        # Until now any address would do; from now on there is one.
+        moved = None if visitor.address_settled else str(parse_origin(base_url))
+        return Next(Pending.proven(user, "setup", user.username), Effects(base_url=moved))
