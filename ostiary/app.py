@@ -1,9 +1,22 @@
 """The composition root: builds every part once, by keyword; the only module that sees everything."""
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlencode
 
-import ostiary.schema  # noqa: F401 - every model must be known before the first statement
+import structlog
+from sqlalchemy.engine import make_url
+from starlette.types import ASGIApp
+
+import ostiary
+
+# Every model must be known before the first statement.
+import ostiary.schema
+from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
+from ostiary.access.table import AccessTable
 from ostiary.applications.bindings import Bindings
 from ostiary.applications.registry import Applications
 from ostiary.directory.bootstrap import Bootstrap, Given
@@ -11,20 +24,79 @@ from ostiary.directory.credentials import Credentials
 from ostiary.directory.devices import Devices
 from ostiary.directory.groups import Groups
 from ostiary.directory.lockout import Lockout
+from ostiary.directory.models import Token
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.setup import Setup
 from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
+from ostiary.events.retention import forget_old
+from ostiary.flows import defaults
+from ostiary.flows.executor import Executor
+from ostiary.flows.intent import Intent, Intents
+from ostiary.flows.routes import FlowPages
+from ostiary.flows.signout import SignOutTickets
+from ostiary.flows.stages.identification import Identification
+from ostiary.flows.stages.initial_setup import InitialSetup
+from ostiary.flows.stages.password import Password
+from ostiary.flows.stages.user_login import UserLogin
+from ostiary.flows.stages.user_logout import UserLogout
+from ostiary.flows.start import Start
+from ostiary.forwardauth.explain import Explain
+from ostiary.forwardauth.handoff import Handoff
+from ostiary.forwardauth.identify import Identify
+from ostiary.forwardauth.judge import Judge
+from ostiary.forwardauth.loops import Loops
+from ostiary.forwardauth.refusals import Refusals
+from ostiary.forwardauth.responder import Responder
+from ostiary.forwardauth.routes import ForwardAuth
+from ostiary.forwardauth.start import StartPage
 from ostiary.kit.clock import Clock, SystemClock
+from ostiary.kit.errors import Unavailable
+from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.policies.registry import Policies
+from ostiary.portal.applications import MyApplications
+from ostiary.portal.routes import Portal
+from ostiary.sessions import app_sessions
+from ostiary.sessions.lifecycle import Sessions
+from ostiary.sessions.models import Ticket
+from ostiary.sessions.own_password import OwnPassword
 from ostiary.settings.secret_key import with_secret_key
 from ostiary.settings.tree import Settings
 from ostiary.storage import installation
+from ostiary.storage.base import new_id
+from ostiary.storage.direct import PostgresDirect, SqliteDirect
 from ostiary.storage.engine import open_engine
+from ostiary.storage.expiry import expire
+from ostiary.storage.feed import trim
+from ostiary.storage.feed_postgres import PostgresFeed
+from ostiary.storage.feed_sqlite import SqliteFeed
+from ostiary.storage.jobs import Jobs
+from ostiary.storage.leases import Leases
 from ostiary.storage.migrate import migrate_in_child, upgrade_needed
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
+from ostiary.web.address import Address
+from ostiary.web.errors import Errors
+from ostiary.web.forms import Forms
+from ostiary.web.logs import check_trace
+from ostiary.web.metrics import Metrics
+from ostiary.web.pages import Pages
+from ostiary.web.routes import Routes
+from ostiary.web.site import site
+from ostiary.web.static import Static
+from ostiary.web.visits import Visits
+
+SETUP_URL = "/if/flow/initial-setup/"
+
+_PACKAGE = Path(ostiary.__file__).parent
+# A feed row is kept for an hour: whoever has not read for so long drops all that it remembers.
+_FEED_RETENTION = 3600
+# How often what a worker collected (last use, refusals) is written down, and how often it asks whether the database
+# answers; seconds.
+_FLUSH, _PULSE = 5, 1
+
+_log = structlog.get_logger("ostiary")
 
 
 @dataclass(frozen=True)
@@ -44,6 +116,7 @@ class Parts:
     devices: Devices
     credentials: Credentials
     setup: Setup
+    sessions: Sessions
     policies: Policies
     applications: Applications
     bindings: Bindings
@@ -54,7 +127,7 @@ class Parts:
 
 
 async def build(settings: Settings, clock: Clock | None = None) -> Parts:
-    """Opens the installation that the settings name: makes its secret key, brings its database up to date.
+    """Opens the installation that the settings name: its secret key, its database brought up to date, its first rows.
 
     Safe when several processes do it at once. Raises what settings and storage raise.
     """
@@ -68,6 +141,20 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     users = Users(database=database, clock=clock, passwords=passwords)
     groups = Groups(database=database, clock=clock)
     tokens = Tokens(database=database, clock=clock, secrets=secrets)
+    bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
+    async with database.writing() as w:
+        row = await installation.ensure(w, secrets, clock)
+        await defaults.ensure(w)
+        await bootstrap.first_start(w, Given(**settings.bootstrap.model_dump()))
+        base_url = settings.web.base_url or row.base_url
+    sessions = Sessions(
+        database=database,
+        clock=clock,
+        secrets=secrets,
+        idle=settings.sessions.idle,
+        absolute=settings.sessions.absolute,
+    )
+    users.on_credentials_changed.append(sessions.end_others)
     lockout = Lockout(
         clock=clock,
         secrets=secrets,
@@ -76,18 +163,6 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         duration=timedelta(seconds=settings.lockout.duration),
     )
     devices = Devices(clock=clock, secrets=secrets)
-    bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
-    async with database.writing() as w:
-        await installation.ensure(w, secrets, clock)
-        await bootstrap.first_start(
-            w,
-            Given(
-                password=settings.bootstrap.password,
-                password_hash=settings.bootstrap.password_hash,
-                token=settings.bootstrap.token,
-                email=settings.bootstrap.email,
-            ),
-        )
     return Parts(
         settings=settings,
         clock=clock,
@@ -102,7 +177,226 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         devices=devices,
         credentials=Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices),
         setup=Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users),
+        sessions=sessions,
         policies=Policies(database=database, clock=clock),
-        applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),
+        applications=Applications(database=database, clock=clock, base_url=base_url),
         bindings=Bindings(database=database, clock=clock),
     )
+
+
+class Server:
+    """One worker's product: its pages, its answers to checks, its numbers, and what goes on beside requests."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        settings, clock, database, secrets = parts.settings, parts.clock, parts.database, parts.secrets
+        proxies = Proxies(ProxyRule.parse(proxy.cidr, proxy.kind) for proxy in settings.proxies)
+        contact = settings.web.contact or ""
+
+        self.table = AccessTable(secrets=secrets, base_url=settings.web.base_url)
+        self.freshness, self._direct, self._feed = _freshness(settings.database.url, self.table, clock)
+        self.refusals = Refusals(database=database, clock=clock)
+        identify = Identify(table=self.table, secrets=secrets, idle=settings.sessions.idle, touch=parts.sessions.touch)
+        judge = Judge(table=self.table, identify=identify, refusals=self.refusals, proxies=proxies, clock=clock)
+        handoff = Handoff(database=database, secrets=secrets, clock=clock)
+        self.responder = Responder(
+            table=self.table,
+            freshness=self.freshness,
+            judge=judge,
+            in_place=handoff,
+            proxies=proxies,
+            now=clock.now,
+            path_secrets=settings.forward_auth.path_secrets,
+            trace=check_trace(settings.log.level),
+        )
+
+        static = Static(_PACKAGE / "static")
+        pages = Pages(templates=_PACKAGE / "templates", static=static, title=settings.web.title, contact=contact)
+        forms = Forms(pages=pages, secrets=secrets)
+        address = Address(configured=settings.web.base_url or "", database=database)
+        start = Start(secrets)
+        self.routes = Routes(
+            Visits(
+                database=database,
+                secrets=secrets,
+                sessions=parts.sessions,
+                address=address,
+                proxies=proxies,
+                sign_in_url=lambda resume: start.url(Intent(resume=resume)),
+            )
+        )
+        self.executor = Executor(
+            database=database,
+            clock=clock,
+            secrets=secrets,
+            stages={
+                "identification": Identification(parts.credentials),
+                "password": Password(parts.credentials),
+                "user_login": UserLogin(database=database, clock=clock, sessions=parts.sessions, devices=parts.devices),
+                "user_logout": UserLogout(parts.sessions),
+                "initial_setup": InitialSetup(parts.setup),
+            },
+        )
+        sign_out = SignOutTickets(secrets=secrets, clock=clock)
+        explain = Explain(pages=pages, contact=contact)
+        FlowPages(
+            executor=self.executor,
+            forms=forms,
+            intents=Intents(secrets),
+            tickets=sign_out,
+            address=address,
+            setup_open=parts.setup.is_open,
+        ).mount(self.routes)
+        ForwardAuth(
+            table=self.table,
+            freshness=self.freshness,
+            identify=identify,
+            judge=judge,
+            responder=self.responder,
+            handoff=handoff,
+            start=StartPage(
+                table=self.table,
+                freshness=self.freshness,
+                identify=identify,
+                judge=judge,
+                handoff=handoff,
+                loops=Loops(secrets),
+                secrets=secrets,
+                flows=start,
+                explain=explain,
+            ),
+            explain=explain,
+            flows=start,
+            sign_out_ticket=sign_out.issue,
+        ).mount(self.routes)
+        Portal(
+            forms=forms,
+            applications=MyApplications(database=database, clock=clock),
+            own_password=OwnPassword(
+                database=database,
+                users=parts.users,
+                passwords=parts.passwords,
+                credentials=parts.credentials,
+                devices=parts.devices,
+                sessions=parts.sessions,
+            ),
+            setup_open=parts.setup.is_open,
+            setup_url=SETUP_URL,
+        ).mount(self.routes)
+        self.asgi: ASGIApp = site(
+            routes=self.routes, static=static, errors=Errors(pages), address=address, proxies=proxies
+        )
+
+        self.metrics = Metrics()
+        self._count()
+        self._answers = True
+
+    def ready(self) -> bool:
+        """Whether the database answered within the last pulse."""
+        return self._answers
+
+    async def run(self) -> None:
+        """Everything beside requests; runs until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pulse())
+            group.create_task(self._write_down())
+            group.create_task(self._jobs().run())
+            if isinstance(self.freshness, PostgresFreshness):
+                group.create_task(self.freshness.run())
+
+    async def close(self) -> None:
+        """After the last request: what was collected is written, if the database still answers."""
+        with contextlib.suppress(Unavailable):
+            await self._flush()
+        if isinstance(self._direct, PostgresDirect):
+            await self._direct.close()
+        else:
+            self._direct.close()
+        if isinstance(self._feed, PostgresFeed):
+            await self._feed.close()
+        else:
+            self._feed.close()
+        await self.parts.close()
+
+    async def announce_setup(self) -> None:
+        """Tells the log how to set up an installation that nobody has; of several workers one tells."""
+        code = await self.parts.setup.first_code()
+        if code is not None:
+            base = self.parts.settings.web.base_url or "http://<this server>:9000"
+            # The one secret that a log may hold: it is made for whoever reads the log, and ends within the hour.
+            _log.warning("setup_open", open=f"{base}{SETUP_URL}?{urlencode({'code': code})}", minutes=60)
+
+    def _jobs(self) -> Jobs:
+        parts = self.parts
+        database, clock = parts.database, parts.clock
+
+        async def old_app_sessions() -> None:
+            async with database.writing() as w:
+                await app_sessions.expire(w, clock.now())
+
+        async def feed() -> None:
+            async with database.writing() as w:
+                await trim(w, _FEED_RETENTION)
+
+        jobs = Jobs(Leases(database, new_id()))
+        jobs.every(60, "sessions.expire", parts.sessions.expire)
+        jobs.every(60, "app_sessions.expire", old_app_sessions)
+        jobs.every(60, "tickets.expire", lambda: expire(database, clock, Ticket.expires))
+        jobs.every(300, "flow_runs.expire", self.executor.expire)
+        jobs.every(600, "tokens.expire", lambda: expire(database, clock, Token.expires))
+        jobs.every(600, "lockouts.forget", lambda: parts.lockout.forget_old(database))
+        jobs.every(600, "feed.trim", feed)
+        keep = timedelta(seconds=parts.settings.events.retention)
+        jobs.every(3600, "events.retention", lambda: forget_old(database, clock, keep))
+        return jobs
+
+    async def _pulse(self) -> None:
+        while True:
+            try:
+                async with self.parts.database.reading() as r:
+                    await installation.read(r)
+                self._answers = True
+            except Unavailable:
+                self._answers = False
+            await asyncio.sleep(_PULSE)
+
+    async def _write_down(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH)
+            with contextlib.suppress(Unavailable):
+                await self._flush()
+
+    async def _flush(self) -> None:
+        await self.parts.sessions.flush()
+        await self.refusals.flush()
+
+    def _count(self) -> None:
+        responder = self.responder
+
+        def checks() -> dict[tuple[str, ...], float]:
+            counts: dict[tuple[str, ...], float] = {
+                (verdict.value,): float(number) for verdict, number in responder.counts.items()
+            }
+            counts[("allow",)] = counts.get(("allow",), 0) + responder.remembered
+            return counts
+
+        self.metrics.counter("checks", "Checks by verdict.", checks, labels=("verdict",))
+
+
+def _freshness(
+    url: str, table: AccessTable, clock: Clock
+) -> tuple[Freshness, SqliteDirect | PostgresDirect, SqliteFeed | PostgresFeed]:
+    target = make_url(url)
+    if target.get_backend_name() == "sqlite":
+        file = str(target.database)
+        direct, feed = SqliteDirect(file), SqliteFeed(file)
+        return SqliteFreshness(table=table, feed=feed, direct=direct), direct, feed
+    asking, polling = PostgresDirect(url), PostgresFeed(url)
+    return PostgresFreshness(table=table, feed=polling, direct=asking, clock=clock), asking, polling
+
+
+async def served(settings: Settings) -> Server:
+    """A worker's product, built and announced."""
+    server = Server(await build(settings))
+    await server.announce_setup()
+    return server

@@ -14,6 +14,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "app": "ostiary.cli.app:commands",
     "access": "ostiary.cli.access:commands",
     "policy": "ostiary.cli.policy:commands",
+    "serve": "ostiary.cli.serve:serve",
     "reference": "ostiary.cli.reference:reference",
 }
 # Not shown in the help: for those who write the documents.
