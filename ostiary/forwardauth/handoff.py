@@ -7,7 +7,7 @@ from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.forwardauth import tickets
 from ostiary.forwardauth.tickets import ATTEMPT_SECONDS, CLEAN, IN_PLACE, Attempt
-from ostiary.forwardauth.wire import Asked
+from ostiary.forwardauth.wire import Asked, is_navigation, is_shown
 from ostiary.kit.clock import Clock
 from ostiary.sessions.app_sessions import (
     Claim,
@@ -71,10 +71,17 @@ class Handoff:
             url_hash=tickets.url_hash(host, target),
         )
 
-    def attempt(self, served: Served, asked: Asked, seen: str, now: datetime, *, navigation: bool) -> tuple[bytes, ...]:
-        """The header lines of a refused check. Only a navigation gets any: an image must not evict a page's attempt."""
-        if not navigation:
+    def attempt(self, served: Served, asked: Asked, seen: str, now: datetime) -> tuple[bytes, ...]:
+        """The header lines of a refused check, for what a person will see.
+
+        Only the opening of a page is bound to the browser: an image must not evict a page's attempt. A form that was
+        sent gets an attempt that no ticket can come of; it leads to a page that says that the form was lost.
+        """
+        if not is_shown(asked):
             return ()
+        if not is_navigation(asked):
+            lost = self._attempt(served, IN_PLACE, asked.host_key, asked.target, asked.method, "", seen, now)
+            return (b"X-Ostiary-Attempt: " + tickets.sign(self._secrets, lost).encode("ascii"),)
         text, set_cookie = self.begin(
             served,
             kind=IN_PLACE,

@@ -11,6 +11,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Protocol, cast
 
+import structlog
+
 from ostiary.access.freshness import Freshness, SqliteFreshness
 from ostiary.access.served import Served
 from ostiary.access.table import AccessTable
@@ -27,6 +29,15 @@ from ostiary.kit.urls import MAX_URL, fold_host, parse_original_url
 # What no address holds; a fragment above all, since a server that cuts at it sees another path.
 _NO_ADDRESS = bytes(range(0x21)) + b"\x7f#"
 _OWS = b" \t"
+_MOST_COMPLAINTS = 1000
+_HEADERS_DIFFER = "a check's headers contradict each other, or a visitor forged some; see how a check is decided"
+_ADVICE = {
+    "peer_undeclared": "add this address, or its network, to the setting proxies",
+    "peer_of_other_kind": "this peer is declared with a kind that does not use this address",
+    "path_secret_wrong": "ask at an address with a path secret that the setting forward_auth.path_secrets holds",
+    "no_original_url": "have the proxy set X-Original-URL to $scheme://$http_host$request_uri",
+}
+_log = structlog.get_logger("forwardauth")
 _UNREACHABLE = Outcome(Verdict.UNDECIDABLE, "database_unreachable")
 
 
@@ -39,8 +50,8 @@ class Trace(Protocol):
 class InPlace(Protocol):
     """How a provider without a route on its application's host brings people back: through the check itself."""
 
-    def attempt(self, served: Served, asked: Asked, seen: str, now: datetime, *, navigation: bool) -> tuple[bytes, ...]:
-        """The header lines of a refusal that let a navigation find its way to our host and back."""
+    def attempt(self, served: Served, asked: Asked, seen: str, now: datetime) -> tuple[bytes, ...]:
+        """The header lines of a refusal that let a person find their way to our host and back."""
 
     def clean(self, served: Served, asked: Asked, now: datetime) -> bytes:
         """The header line that sends a browser to the address of ``asked``, which had a ticket at its end."""
@@ -79,6 +90,7 @@ class Responder:
         self._sign_in = answer(b"401 Unauthorized")
         self.counts = dict.fromkeys(Verdict, 0)
         """How many checks came to each verdict, apart from ``remembered``; read when metrics are scraped."""
+        self._complained: set[tuple[str, str]] = set()
         self.remembered = 0
         """How many were allowed from memory."""
 
@@ -219,8 +231,7 @@ class Responder:
         lines = [reason(outcome.reason)]
         served = outcome.served
         if outcome.verdict is Verdict.SIGN_IN and served is not None and served.in_place:
-            now = self._judge.now()
-            lines += self._in_place.attempt(served, asked, outcome.reason, now, navigation=navigation)
+            lines += self._in_place.attempt(served, asked, outcome.reason, self._judge.now())
         return answer(dialects.nginx_status(outcome.verdict, navigation=navigation), *lines)
 
     def _count(self, asked: Asked, verdict: Verdict, code: str) -> None:
@@ -246,15 +257,18 @@ class Responder:
         kind = self._kind_of(peer)
         if kind is None:
             # 401, so that the visitor reaches `start`, which names the address to declare.
-            self.counts[Verdict.REFUSED] += 1
-            return answer(b"401 Unauthorized", reason("peer_undeclared"), b"X-Ostiary-Peer: " + peer.encode())
+            return self._refuse("peer_undeclared", peer, b"401 Unauthorized", b"X-Ostiary-Peer: " + peer.encode())
         return None if kind in dialects.KINDS[dialect] else self._refuse("peer_of_other_kind", peer)
 
-    def _refuse(self, code: str, peer: str) -> bytes:
+    def _refuse(self, code: str, peer: str, status: bytes = b"403 Forbidden", *lines: bytes) -> bytes:
         self.counts[Verdict.REFUSED] += 1
         if self._trace is not None:
             self._trace(peer=peer, host="", path="", method="", verdict=Verdict.REFUSED, reason=code)
-        return answer(b"403 Forbidden", reason(code))
+        if (code, peer) not in self._complained and len(self._complained) < _MOST_COMPLAINTS:
+            # Once for each peer: what is wrong is the proxy's configuration, and it asks many times a second.
+            self._complained.add((code, peer))
+            _log.warning("check_refused", reason=code, peer=peer, advice=_ADVICE.get(code, _HEADERS_DIFFER))
+        return answer(status, reason(code), *lines)
 
 
 def _same_host(one: bytes, other: bytes) -> bool:

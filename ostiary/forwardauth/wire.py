@@ -106,11 +106,14 @@ class Asked:
     cookies: str
 
 
-def is_navigation(asked: Asked) -> bool:
-    """Whether a page would be shown: Sec-Fetch-Mode says so, or, over plain http, a GET that accepts HTML does."""
-    if asked.method not in ("", "GET"):
-        return False
+def is_shown(asked: Asked) -> bool:
+    """Whether a person would see the answer: Sec-Fetch-Mode says so, or, over plain http, HTML is accepted."""
     mode = header(asked.head, b"sec-fetch-mode")
     if mode is not None:
         return mode == b"navigate"
     return b"text/html" in (header(asked.head, b"accept") or b"")
+
+
+def is_navigation(asked: Asked) -> bool:
+    """Whether a person opens a page, so that sending them elsewhere and back loses nothing."""
+    return asked.method in ("", "GET") and is_shown(asked)

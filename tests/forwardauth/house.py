@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, inspect
+from sqlalchemy import ColumnElement, delete, insert, inspect, select, update
 
 from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
 from ostiary.access.table import AccessTable
@@ -145,6 +145,22 @@ class House:
         group_id: str = await self.add(Group, name=name, **values)
         return group_id
 
+    async def update(self, model: type[Base], where: ColumnElement[bool], **values: Any) -> None:
+        """Changes rows, as a hand with a database shell would."""
+        async with self.database.writing() as w:
+            await w.execute(update(model).where(where).values(**values).execution_options(synchronize_session=False))
+
+    async def delete(self, model: type[Base], where: ColumnElement[bool]) -> None:
+        """Deletes rows."""
+        async with self.database.writing() as w:
+            await w.execute(delete(model).where(where).execution_options(synchronize_session=False))
+
+    async def join(self, username: str, group_id: str) -> None:
+        """Makes somebody a member."""
+        async with self.database.reading() as r:
+            user_id = await r.scalar(select(User.id).where(User.username == username))
+        await self.add(Membership, user_id=user_id, group_id=group_id)
+
     async def login(self, user_id: int, seconds: int = 14 * 86400) -> str:
         """A live login of this person."""
         now = self.clock.now()
@@ -246,6 +262,14 @@ class Door:
     @property
     def secure(self) -> bool:
         return self.origin.startswith("https://")
+
+    async def set(self, **values: Any) -> None:
+        """Changes the application or its provider."""
+        mine = {name: values.pop(name) for name in list(values) if hasattr(ProxyProvider, name)}
+        if mine:
+            await self.house.update(ProxyProvider, ProxyProvider.id == self.provider_id, **mine)
+        if values:
+            await self.house.update(Application, Application.id == self.application_id, **values)
 
     async def session(self, login_id: str, **values: Any) -> str:
         """A Cookie pair that opens this application for a login."""

@@ -89,8 +89,9 @@ class Browser(OwnBrowser):
     def _to_sign_in(
         self, request: httpx2.Request, answer: Answer, scheme: str, host: str, target: str
     ) -> httpx2.Response:
-        attempt = answer.headers.get("x-ostiary-attempt")
-        if attempt is not None:
+        attempt = answer.headers.get("x-ostiary-attempt", "")
+        served = self._street.house.table.rules.find(host)
+        if served is not None and served.in_place:
             where = (
                 f"https://auth.example.com/ostiary/start?attempt={attempt}&rd={scheme}://{host}{quote(target, safe='')}"
             )
