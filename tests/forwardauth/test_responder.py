@@ -8,7 +8,6 @@ from sqlalchemy import select
 from ostiary.directory.models import GroupParent
 from ostiary.events.models import Event
 from ostiary.forwardauth.decide import Verdict
-from ostiary.forwardauth.dialects import OWN_PATHS
 from ostiary.sessions.models import Session
 from ostiary.storage import installation
 from ostiary.storage.models import Installation
@@ -159,8 +158,6 @@ async def test_the_most_specific_match_decides_even_if_disabled(house: House) ->
     login = await house.login(await house.person())
     domain = await house.application("https://sso.example.com", mode="forward_domain", cookie_domain="example.com")
     narrower = await house.application(
-        "https://sso.team.example.com", mode="forward_domain", cookie_domain="team.example.com", slug="team"
-    )
         "https://sso.team.example.com", mode="forward_domain", cookie_domain="team.example.com", slug="team"
     )
     wide, narrow = await domain.session(login), await narrower.session(login)
