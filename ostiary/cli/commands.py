@@ -15,6 +15,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "access": "ostiary.cli.access:commands",
     "policy": "ostiary.cli.policy:commands",
     "serve": "ostiary.cli.serve:serve",
+    "migrate": "ostiary.cli.backup:migrate",
+    "backup": "ostiary.cli.backup:backup",
+    "restore": "ostiary.cli.backup:restore",
     "reference": "ostiary.cli.reference:reference",
 }
 # Not shown in the help: for those who write the documents.
