@@ -54,15 +54,14 @@ class Bindings:
     async def put(
         self,
         slug: str,
-        target: Target,
-        *,
+        *targets: Target,
         order: int | None = None,
         negate: bool | None = None,
         enabled: bool | None = None,
         expires: datetime | None = None,
         by: Actor,
-    ) -> PolicyBinding:
-        """Binds, or changes what is given of the binding that is there.
+    ) -> None:
+        """Binds each target, or changes what is given of its binding that is there; all of them or none.
 
         Raises `application.not_found`, `user.not_found` and its like, `binding.*`.
         """
@@ -70,50 +69,33 @@ class Bindings:
         fields = {key: value for key, value in given.items() if value is not None}
         async with self._database.writing() as w:
             application = await application_of(w, slug)
-            binding = await _existing(w, application, target)
-            if binding is None:
-                return await bind_in(w, self._clock, application, target, fields, by=by)
-            _check(fields, self._clock)
-            changes = {key: [str(getattr(binding, key)), str(value)] for key, value in fields.items()}
-            for key, value in fields.items():
-                setattr(binding, key, value)
-            await record(
-                w,
-                self._clock,
-                Action.MODEL_UPDATED,
-                ROOM,
-                by,
-                model="policy_binding",
-                application=slug,
-                kind=str(target.kind),
-                name=target.name,
-                changes=changes,
-            )
-            return binding
+            for target in targets:
+                binding = await _existing(w, application, target)
+                if binding is None:
+                    await bind_in(w, self._clock, application, target, fields, by=by)
+                    continue
+                _check(fields, self._clock)
+                changes = {key: [str(getattr(binding, key)), str(value)] for key, value in fields.items()}
+                for key, value in fields.items():
+                    setattr(binding, key, value)
+                await self._record(w, Action.MODEL_UPDATED, slug, target, by, changes=changes)
 
-    async def remove(self, slug: str, target: Target, *, by: Actor) -> int:
-        """Takes the binding away and answers how many are left. Raises `binding.not_found`."""
+    async def remove(self, slug: str, *targets: Target, by: Actor) -> None:
+        """Takes these bindings away, all of them or none. Raises `binding.not_found`."""
         async with self._database.writing() as w:
             application = await application_of(w, slug)
-            binding = await _existing(w, application, target)
-            if binding is None:
-                raise NotFound(
-                    "binding.not_found", f"{target.kind}: {target.name} is not bound to {slug}.", field=target.kind
-                )
-            await w.delete(binding)
-            await w.flush()
-            await record(
-                w,
-                self._clock,
-                Action.MODEL_DELETED,
-                ROOM,
-                by,
-                model="policy_binding",
-                application=slug,
-                kind=str(target.kind),
-                name=target.name,
-            )
-            return len(await bindings_of(w, application.id))
+            for target in targets:
+                binding = await _existing(w, application, target)
+                if binding is None:
+                    raise NotFound(
+                        "binding.not_found", f"{target.kind}: {target.name} is not bound to {slug}.", field=target.kind
+                    )
+                await w.delete(binding)
+                await self._record(w, Action.MODEL_DELETED, slug, target, by)
+
+    async def _record(self, w: Writing, action: Action, slug: str, target: Target, by: Actor, **more: Any) -> None:
+        subject = {"application": slug, "kind": str(target.kind), "name": target.name}
+        await record(w, self._clock, action, ROOM, by, model="policy_binding", **subject, **more)
 
 
 async def bind_in(

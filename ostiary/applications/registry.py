@@ -263,8 +263,9 @@ def _columns(settings: ProxySettings) -> dict[str, Any]:
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
-    """As an event may hold it: there a key that speaks of cookies is taken for a secret."""
-    return {key.removeprefix("cookie_"): value for key, value in values.items()}
+    """As an event may hold it: there a key that speaks of cookies or of authorization is taken for a secret."""
+    names = {"cookie_domain": "domain", "authorization_flow": "authorize_flow"}
+    return {names.get(key, key): value for key, value in values.items()}
 
 
 def _apply(row: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -31,6 +31,10 @@ _Handoff = Annotated[
     str | None, typer.Option(help="callback (a route on the application's host leads here) or in_place (no route).")
 ]
 _Session = Annotated[str | None, typer.Option(help="The longest life of a session there, such as hours=24.")]
+_Provider = Annotated[
+    list[str] | None,
+    typer.Option(help="Another field of its proxy provider, such as authentication_flow=my-flow; repeatable."),
+]
 _Name = Annotated[str | None, typer.Option(help="What people read.")]
 _Section = Annotated[str | None, typer.Option(help="The heading under which people find it.")]
 _Icon = Annotated[str | None, typer.Option(help="A picture's address.")]
@@ -59,6 +63,7 @@ def add(
     domain: _Domain = None,
     handoff: _Handoff = None,
     session: _Session = None,
+    provider: _Provider = None,
     name: _Name = None,
     section: _Section = None,
     icon: _Icon = None,
@@ -79,7 +84,7 @@ def add(
     if not targets and not everyone and not nobody:
         everyone, targets = _ask()
     values = _fields(name, section, icon, launch_url, description, contact, match)
-    proxy = _proxy(host, domain, handoff, session)
+    proxy = _proxy(host, domain, handoff, session, provider)
     access = "everyone" if everyone else "bound"
 
     async def body(parts: Parts) -> None:
@@ -140,6 +145,7 @@ def set_command(
     domain: _Domain = None,
     handoff: _Handoff = None,
     session: _Session = None,
+    provider: _Provider = None,
     name: _Name = None,
     section: _Section = None,
     icon: _Icon = None,
@@ -151,7 +157,7 @@ def set_command(
     """Change what is given; an empty text ("") takes it away."""
     values = _fields(name, section, icon, launch_url, description, contact, match)
     values |= {key: value for key, value in (("access", access), ("slug", new_slug)) if value is not None}
-    proxy = _proxy(host, domain, handoff, session)
+    proxy = _proxy(host, domain, handoff, session, provider)
     if not values and not proxy:
         raise InvalidInput("application.nothing_to_change", "Say what to change, such as --name Hello.")
 
@@ -228,8 +234,7 @@ def unbind(
     targets = _needed(_targets(group, user, policy))
 
     async def body(parts: Parts) -> None:
-        for target in targets:
-            await parts.bindings.remove(slug, target, by=COMMAND)
+        await parts.bindings.remove(slug, *targets, by=COMMAND)
         async with parts.database.reading() as r:
             found = await existing(r, slug)
         await _say_access(parts, found)
@@ -283,7 +288,9 @@ def _fields(
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _proxy(host: str | None, domain: str | None, handoff: str | None, session: str | None) -> dict[str, Any]:
+def _proxy(
+    host: str | None, domain: str | None, handoff: str | None, session: str | None, more: Sequence[str] | None
+) -> dict[str, Any]:
     given = {
         "external_host": host,
         "cookie_domain": domain,
@@ -291,7 +298,13 @@ def _proxy(host: str | None, domain: str | None, handoff: str | None, session: s
         "handoff": None if handoff is None else handoff.replace("-", "_"),
         "access_token_validity": session,
     }
-    return {key: value for key, value in given.items() if value is not None}
+    proxy: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    for entry in more or ():
+        key, equals, value = entry.partition("=")
+        if not equals:
+            raise InvalidInput("provider.field_invalid", f"provider: write {entry}=VALUE.", field="provider")
+        proxy[key] = {"true": True, "false": False, "null": None}.get(value, value)
+    return proxy
 
 
 def _moment(text: str, clock: Clock) -> datetime:

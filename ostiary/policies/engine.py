@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from ostiary.kit.expressions import Expression, Failed, Vocabulary
 
@@ -124,10 +124,6 @@ class Decision:
     reasons: tuple[Reason, ...]
     volatile: bool = False
     expires: datetime | None = None
-
-
-Access = Literal["everyone", "bound"]
-Mode = Literal["any", "all"]
 
 
 def decide(access: str, mode: str, rules: Sequence[Rule], subject: Subject, question: Question) -> Decision:

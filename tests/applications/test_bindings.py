@@ -41,8 +41,8 @@ async def test_a_binding_added_to_what_was_opened_again_closes_it(hello: House) 
 async def test_taking_the_last_one_away_opens_nothing(hello: House) -> None:
     await hello.bindings.put("hello", STAFF, by=COMMAND)
     await hello.bindings.put("hello", BOB, by=COMMAND)
-    assert await hello.bindings.remove("hello", STAFF, by=COMMAND) == 1
-    assert await hello.bindings.remove("hello", BOB, by=COMMAND) == 0
+    await hello.bindings.remove("hello", STAFF, by=COMMAND)
+    await hello.bindings.remove("hello", BOB, by=COMMAND)
     assert await bound(hello) == ("bound", [])
 
 
@@ -106,3 +106,16 @@ async def test_refusals(hello: House) -> None:
         await hello.bindings.remove("hello", STAFF, by=COMMAND)
     assert (unbound.value.code, unbound.value.field) == ("binding.not_found", "group")
     assert await bound(hello) == ("everyone", [])
+
+
+async def test_several_are_bound_and_unbound_together_or_not_at_all(hello: House) -> None:
+    nobody = Target(Kind.GROUP, "nobody")
+    with pytest.raises(NotFound):
+        await hello.bindings.put("hello", STAFF, nobody, by=COMMAND)
+    assert await bound(hello) == ("everyone", [])
+    await hello.bindings.put("hello", STAFF, BOB, by=COMMAND)
+    with pytest.raises(NotFound):
+        await hello.bindings.remove("hello", STAFF, nobody, by=COMMAND)
+    assert len((await bound(hello))[1]) == 2
+    await hello.bindings.remove("hello", STAFF, BOB, by=COMMAND)
+    assert await bound(hello) == ("bound", [])

@@ -129,7 +129,15 @@ async def test_changes(house: House) -> None:
     await house.applications.update(
         "hello",
         {"slug": "hi", "name": "Hi", "launch_url": "https://hello.example.com/start"},
-        proxy={"external_host": "https://hi.example.com", "handoff": "in_place"},
+        proxy={
+            "external_host": "https://hi.example.com",
+            "handoff": "in_place",
+            "authentication_flow": "my-authentication",
+            "authorization_flow": "my-authorization",
+            "invalidation_flow": "my-invalidation",
+            "mode": "forward_domain",
+            "cookie_domain": "example.com",
+        },
         by=COMMAND,
     )
     found = await stored(house, "hi")
@@ -137,6 +145,9 @@ async def test_changes(house: House) -> None:
     assert found.proxy is not None
     assert found.provider is not None
     assert (found.proxy.host_key, found.proxy.handoff, found.provider.name) == ("hi.example.com", "in_place", "hi")
+    assert (found.proxy.mode, found.proxy.cookie_domain) == ("forward_domain", "example.com")
+    flows = (found.provider.authentication_flow, found.provider.authorization_flow, found.provider.invalidation_flow)
+    assert flows == ("my-authentication", "my-authorization", "my-invalidation")
     await add(house)
     with pytest.raises(Conflict):
         await house.applications.update("hello", {}, proxy={"external_host": "https://hi.example.com"}, by=COMMAND)

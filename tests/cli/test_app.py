@@ -126,6 +126,11 @@ def test_a_person_at_a_terminal_is_asked(ostiary: Ostiary, answer: str, access: 
         ((*HELLO, "--everyone", "--launch-url", "javascript:alert(1)"), "application.launch_url_invalid"),
         ((*HELLO, "--everyone", "--session", "long"), "duration.invalid"),
         ((*HELLO, "--everyone", "--match", "most"), "application.policy_engine_mode_invalid"),
+        ((*HELLO, "--everyone", "--provider", "skip_path_regex=^/public$"), "provider.not_supported_yet"),
+        ((*HELLO, "--everyone", "--provider", "mode=proxy"), "provider.not_supported_yet"),
+        ((*HELLO, "--everyone", "--provider", "basic_auth_enabled=true"), "provider.not_supported_yet"),
+        ((*HELLO, "--everyone", "--provider", "colour=red"), "provider.field_unknown"),
+        ((*HELLO, "--everyone", "--provider", "mode"), "provider.field_invalid"),
         (("app", "show", "nothing"), "application.not_found"),
         (("app", "set", "nothing", "--name", "x"), "application.not_found"),
         (("app", "set", "nothing"), "application.nothing_to_change"),
@@ -161,7 +166,9 @@ def test_the_life_of_an_application(ostiary: Ostiary) -> None:
     assert "Access: nobody" in ostiary("app", "unbind", "hello", "--user", "alice").out
     changed = ostiary("app", "set", "hello", "--slug", "hi", "--name", "[bold]Hi", "--host", "https://hi.example.com")
     assert changed.status == 0
+    assert ostiary("app", "set", "hi", "--provider", "authorization_flow=my-flow").status == 0
     shown = ostiary("app", "show", "hi").out
+    assert "flows       my-flow, default-provider-invalidation-flow\n" in shown
     assert "name        [bold]Hi\n" in shown
     assert "contact     help@example.com\n" in shown
     assert "host        https://hi.example.com\n" in shown
