@@ -11,6 +11,10 @@ from typer.main import get_command, get_group
 # A command and where it is: a `typer.Typer` with commands of its own, or one function.
 COMMANDS: Final[Mapping[str, str]] = {
     "settings": "ostiary.cli.settings:settings",
+    "setup-code": "ostiary.cli.setup_code:setup_code",
+    "user": "ostiary.cli.user:commands",
+    "group": "ostiary.cli.group:commands",
+    "token": "ostiary.cli.token:commands",
     "app": "ostiary.cli.app:commands",
     "access": "ostiary.cli.access:commands",
     "policy": "ostiary.cli.policy:commands",
@@ -18,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "migrate": "ostiary.cli.backup:migrate",
     "backup": "ostiary.cli.backup:backup",
     "restore": "ostiary.cli.backup:restore",
+    "events": "ostiary.cli.events:events",
     "reference": "ostiary.cli.reference:reference",
 }
 # Not shown in the help: for those who write the documents.

@@ -92,6 +92,12 @@ class Credentials:
             await self._failed(w, user, counted, attempt)
         raise Refused("login.failed", "The name or the password is not right. Check both, then try again.")
 
+    async def unlock(self, user: User, *, by: Actor) -> None:
+        """Opens an account at once that was locked, as an administrator may."""
+        async with self._database.writing() as w:
+            await self._lockout.unlock(w, user)
+            await record(w, self._clock, Action.USER_WRITE, ROOM, by, unlocked=True, pk=user.id, username=user.username)
+
     def _subjects(self, user: User | None, typed_name: str, attempt: Attempt) -> list[Subject]:
         # Always in this order, the widest first: transactions that lock rows in one order never wait in a circle.
         device = self._devices.recognise(user, attempt.device) if user is not None else None
