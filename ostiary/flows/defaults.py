@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from ostiary.flows.models import Flow, Stage, StageBinding
 from ostiary.flows.start import AUTHENTICATION, INVALIDATION, SETUP
+from ostiary.storage.models import Installation
 from ostiary.storage.session import Writing
 
 
@@ -92,6 +93,8 @@ async def ensure(w: Writing) -> None:
     """Adds the default flows that are missing. One that exists is left as it is: an administrator may have changed
     it.
     """
+    # Servers that start together queue here.
+    await w.execute(select(Installation.id).with_for_update())
     for default in DEFAULTS:
         if await w.scalar(select(Flow.id).where(Flow.slug == default.slug)) is not None:
             continue
