@@ -5,11 +5,11 @@ judged before returns the bytes it kept. Everything that memory cannot tell goes
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import structlog
 
@@ -31,7 +31,7 @@ _NO_ADDRESS = bytes(range(0x21)) + b"\x7f#"
 _OWS = b" \t"
 _MOST_COMPLAINTS = 1000
 _HEADERS_DIFFER = "a check's headers contradict each other, or a visitor forged some; see how a check is decided"
-_ADVICE = {
+_ADVICE: Final[Mapping[str, str]] = {
     "peer_undeclared": "add this address, or its network, to the setting proxies",
     "peer_of_other_kind": "this peer is declared with a kind that does not use this address",
     "path_secret_wrong": "ask at an address with a path secret that the setting forward_auth.path_secrets holds",
