@@ -8,7 +8,7 @@ import hmac
 import secrets as random
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, or_, select, true, update
 
 from ostiary.directory import fields
 from ostiary.directory.bootstrap import USERNAME, make_administrator
@@ -54,32 +54,23 @@ class Setup:
 
     async def new_code(self) -> str:
         """Another code, printed in groups; the one before it stops working. Raises `setup.completed`."""
-        raw = random.token_bytes(_BYTES).hex()
-        async with self._database.writing() as w:
-            made = await w.scalar(
-                update(Installation)
-                .where(Installation.id == 1, Installation.setup_completed.is_(None))
-                .values(
-                    setup_code_hash=self._hash(raw),
-                    setup_expires=self._clock.now() + LIFETIME,
-                    setup_failures=0,
-                )
-                .returning(Installation.id)
-            )
-        if made is None:
+        code = await self._make(true())
+        if code is None:
             raise _completed()
-        return "-".join(raw[start : start + 4] for start in range(0, len(raw), 4))
+        return code
 
     async def first_code(self) -> str | None:
         """A code for a server's start: None while set-up is completed or an earlier code still works.
 
         Of servers that start together one prints a code, and no other makes it worthless.
         """
-        async with self._database.reading() as r:
-            row = await installation.read(r)
-        if row.setup_completed is not None or self._works(row):
-            return None
-        return await self.new_code()
+        return await self._make(
+            or_(
+                Installation.setup_code_hash.is_(None),
+                Installation.setup_expires <= self._clock.now(),
+                Installation.setup_failures >= TRIES,
+            )
+        )
 
     async def check(self, code: str) -> None:
         """Raises `setup.code_wrong` or `setup.code_expired` unless this is the code. Wrong ones are counted."""
@@ -141,6 +132,21 @@ class Setup:
             await self._users.set_password_in(w, user.id, stored, by=by)
             await record(w, self._clock, Action.SETUP_COMPLETED, ROOM, by, how="set-up page", base_url=origin)
             return user
+
+    async def _make(self, condition: ColumnElement[bool]) -> str | None:
+        raw = random.token_bytes(_BYTES).hex()
+        async with self._database.writing() as w:
+            made = await w.scalar(
+                update(Installation)
+                .where(Installation.id == 1, Installation.setup_completed.is_(None), condition)
+                .values(
+                    setup_code_hash=self._hash(raw),
+                    setup_expires=self._clock.now() + LIFETIME,
+                    setup_failures=0,
+                )
+                .returning(Installation.id)
+            )
+        return None if made is None else "-".join(raw[start : start + 4] for start in range(0, len(raw), 4))
 
     def _works(self, row: Installation) -> bool:
         return (

@@ -95,6 +95,23 @@ async def test_a_start_prints_a_code_only_if_none_works(setup: Setup, clock: Fak
     assert await setup.first_code() is not None
 
 
+async def test_of_servers_that_start_together_one_prints_a_code(
+    database_url: str, clock: FakeClock, secrets: Secrets, passwords: Passwords, setup: Setup
+) -> None:
+    other_database = Database(open_engine(database_url))
+    other = Setup(
+        database=other_database,
+        clock=clock,
+        secrets=secrets,
+        passwords=passwords,
+        users=Users(database=other_database, clock=clock, passwords=passwords),
+    )
+    codes = await asyncio.gather(*(one.first_code() for one in (setup, other, setup, other)))
+    await other_database.close()
+    (printed,) = [code for code in codes if code is not None]
+    await setup.check(printed)
+
+
 async def test_before_any_code_none_works(setup: Setup) -> None:
     assert await setup.is_open()
     assert await refused(setup, "") == "setup.code_expired"
