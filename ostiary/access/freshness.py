@@ -9,6 +9,8 @@ import asyncio
 from functools import lru_cache
 from typing import TypeVar
 
+import structlog
+
 from ostiary.access.served import Load
 from ostiary.access.table import AccessTable
 from ostiary.kit.clock import Clock
@@ -18,6 +20,7 @@ from ostiary.storage.feed_postgres import PostgresFeed
 from ostiary.storage.feed_sqlite import SqliteFeed
 
 T = TypeVar("T")
+_log = structlog.get_logger("access")
 
 POLL = 0.2
 """Seconds between polls of PostgreSQL."""
@@ -111,7 +114,10 @@ class PostgresFreshness:
     async def run(self) -> None:
         """Polls for ever, every ``POLL`` seconds or when a revocation is announced."""
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception:  # noqa: BLE001 - whatever it is, a loop that ends would leave checks undecidable for ever
+                _log.exception("poll_failed")
             await self._feed.wait(POLL)
 
     async def load(self, load: Load[T]) -> T:
