@@ -165,6 +165,9 @@ class FlowPages:
                 signed_in=visit.session is not None and not effects.signed_out,
                 application=intent.application_name,
             )
+        elif effects.base_url is not None and effects.base_url != f"{visit.client.scheme}://{visit.client.host}":
+            # The policy of the page that sent the form lets it end on this origin only, so the way to another is a link.
+            response = self._forms.page(visit, "flows/moved.html", address=effects.base_url, resume=intent.resume)
         else:
             response = _to((effects.base_url or "") + intent.resume)
         secure = visit.secure if effects.base_url is None else urlsplit(effects.base_url).scheme == "https"

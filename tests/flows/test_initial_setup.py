@@ -155,6 +155,14 @@ async def test_plain_http_sets_plain_cookies_for_the_confirmed_address(door: Hou
     assert (await browser.get("/if/user/")).status_code == 200
 
 
+async def test_another_address_is_reached_by_a_link(door: House) -> None:
+    browser = door.browser("http://127.0.0.1:9000")
+    await follow(browser, await door.setup.new_code())
+    answer = await browser.send({**GOOD, "base_url": "https://auth.example.com"})
+    assert answer.status_code == 200
+    assert 'href="https://auth.example.com/if/user/"' in answer.text
+
+
 @pytest.mark.parametrize("code", ["x" * 65, "a;b", "é", "<script>", "a b", ""])
 async def test_what_cannot_be_a_code_is_not_kept(door: House, code: str) -> None:
     answer = await door.browser().http.get(FLOW, params={"code": code}, headers={"Accept": "text/html"})

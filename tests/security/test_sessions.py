@@ -12,6 +12,7 @@ from ostiary.flows.intent import Intent
 from ostiary.flows.models import FlowRun, Stage
 from ostiary.sessions.cookie import LOGIN
 from ostiary.sessions.models import Session
+from ostiary.storage.models import Installation
 from ostiary.storage.session import Database
 from tests.clock import FakeClock
 from tests.house import PASSWORD, Browser, House, house
@@ -210,6 +211,12 @@ async def test_se_19_an_empty_answer_moves_no_stage(door: House, fields: dict[st
     assert 'name="uid_field"' in answer.text
     async with door.database.writing() as w:
         await w.execute(update(Stage).where(Stage.type == "identification").values(config={}))
+        await w.execute(update(Installation).values(setup_completed=None))
+    await browser.get("/if/flow/initial-setup/")
+    hidden = {name: value for name, value in browser.page.fields.items() if name in ("csrf", "state")}
+    answer = await browser.http.post("/if/flow/initial-setup/", data=hidden | fields)
+    assert answer.status_code == 400
+    assert 'name="code"' in answer.text
     await browser.get(FLOW)
     step = await browser.send({"uid_field": "ada"})
     await browser.get(step.headers["location"])
