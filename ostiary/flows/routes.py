@@ -166,7 +166,7 @@ class FlowPages:
                 application=intent.application_name,
             )
         elif effects.base_url is not None and effects.base_url != f"{visit.client.scheme}://{visit.client.host}":
-            # The policy of the page that sent the form lets it end on this origin only, so the way to another is a link.
+            # The policy of the page that sent the form lets it end on this origin only, so a link leads to another.
             response = self._forms.page(visit, "flows/moved.html", address=effects.base_url, resume=intent.resume)
         else:
             response = _to((effects.base_url or "") + intent.resume)

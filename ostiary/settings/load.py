@@ -43,6 +43,11 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Loaded:
     settings = _validated([one for one in given.values() if ".".join(one.path) not in refused], problems)
     if settings is None or problems:
         raise InvalidSettings(problems)
+    if settings.database.url.startswith("postgresql:") and not settings.secret_key:
+        warnings.append(
+            "secret_key is not set: the one that is made here is known to this machine alone; set it before a second "
+            "server uses this PostgreSQL database."
+        )
     named = {".".join(path): given[path].source if path in given else "default" for path in LEAVES}
     return Loaded(settings, named, warnings)
 

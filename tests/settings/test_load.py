@@ -116,6 +116,13 @@ def test_settings_without_effect_share_one_warning() -> None:
     assert loaded.settings.database.url.startswith("sqlite:")
 
 
+def test_postgresql_without_a_configured_key_is_worth_a_warning() -> None:
+    environ = {"OSTIARY_DATABASE__URL": "postgresql://u@db/name"}
+    (warning,) = load(None, environ).warnings
+    assert "secret_key" in warning
+    assert load(None, {**environ, "OSTIARY_SECRET_KEY": KEY}).warnings == []
+
+
 def test_values_that_ask_for_what_is_not_there_are_refused() -> None:
     problems = refused({"AUTHENTIK_WEB__PATH": "/auth/", "AUTHENTIK_POSTGRESQL__DEFAULT_SCHEMA": "other"})
     assert [problem.code for problem in problems] == ["settings.not_supported"] * 2
