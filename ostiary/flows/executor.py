@@ -5,6 +5,7 @@ only looks costs no row. From then on it is one row that each step takes away an
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,9 @@ from ostiary.storage.session import Database
 
 _PURPOSE = "flow-run"
 _LIFETIME = timedelta(minutes=30)
+# What cannot be one is not asked for: PostgreSQL knows no NUL.
+_SLUG = re.compile(r"[-a-zA-Z0-9_]{1,255}")
+_ID = re.compile(r"[-0-9a-f]{36}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Executor:
     async def plan(self, slug: str) -> Plan:
         """The stored flow. Raises `flow.not_found`, or `flow.stage_type_unknown` for one that cannot run whole."""
         async with self._database.reading() as r:
-            flow = await r.scalar(select(Flow).where(Flow.slug == slug))
+            flow = await r.scalar(select(Flow).where(Flow.slug == slug)) if _SLUG.fullmatch(slug) else None
             if flow is None:
                 raise NotFound("flow.not_found", "There is no such page.")
             rows = await r.execute(
@@ -110,6 +114,8 @@ class Executor:
 
     async def stored(self, plan: Plan, run_id: str, browser: bytes) -> Run | None:
         """The stored run; None under the same conditions."""
+        if not _ID.fullmatch(run_id):
+            return None
         async with self._database.reading() as r:
             row = await r.scalar(
                 select(FlowRun).where(
@@ -120,7 +126,10 @@ class Executor:
             )
         if row is None:
             return None
-        return self._decoded(plan, self._secrets.open(_PURPOSE, row.state, f"flow_runs.state {row.id}"), row.id)
+        try:
+            return self._decoded(plan, self._secrets.open(_PURPOSE, row.state, f"flow_runs.state {row.id}"), row.id)
+        except InvalidInput:
+            return None
 
     async def expire(self) -> None:
         """Removes runs that nobody finished; a job calls it."""

@@ -13,6 +13,7 @@ from ostiary.flows.run import Run, Visitor
 from ostiary.flows.signout import SignOutTickets
 from ostiary.flows.start import AUTHENTICATION
 from ostiary.flows.start import SETUP as SETUP_FLOW
+from ostiary.kit.errors import Refused
 from ostiary.sessions.cookie import DEVICE, LOGIN, SETUP, single
 from ostiary.web.address import Address
 from ostiary.web.forms import NOT_OURS, Forms
@@ -97,7 +98,10 @@ class FlowPages:
         run = await self._run(visit, plan, fields)
         if run is None:
             return await self._begun(visit, plan, intent, visitor, _TOO_OLD, fields, status=400)
-        outcome = await self._executor.answer(run, fields, visitor, visit.browser.secret)
+        try:
+            outcome = await self._executor.answer(run, fields, visitor, visit.browser.secret)
+        except Refused as error:
+            return await self._begun(visit, plan, intent, visitor, error.message, fields, error.status)
         if isinstance(outcome, Finished):
             return self._finished(visit, outcome)
         if outcome.errors:
@@ -164,6 +168,7 @@ class FlowPages:
                 title=finished.run.plan.title,
                 signed_in=visit.session is not None and not effects.signed_out,
                 application=intent.application_name,
+                back=intent.return_origin,
             )
         elif effects.base_url is not None and effects.base_url != f"{visit.client.scheme}://{visit.client.host}":
             # The policy of the page that sent the form lets it end on this origin only, so a link leads to another.

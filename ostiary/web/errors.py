@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from ostiary.kit.errors import NotFound, OstiaryError
 from ostiary.web.pages import Pages
+from ostiary.web.static import Static
 
 _log = structlog.get_logger("web")
 
@@ -45,6 +46,7 @@ class Errors:
             return self._pages.render(
                 "error.html",
                 status=status,
+                assets=Static.prefix(request.url.path),
                 heading=_TITLES.get(status, "Something went wrong"),
                 message=message,
                 code=code,

@@ -71,7 +71,8 @@ def _visitor(peer: str, lines: list[str], proxies: Proxies) -> str:
     nearest = peer
     for text in reversed([part.strip() for line in lines for part in line.split(",")]):
         try:
-            address = str(ip_address(text))
+            # A zone means nothing beyond the machine that wrote it, and may be of any length.
+            address = str(ip_address("" if "%" in text else text))
         except ValueError:
             return nearest
         nearest = address

@@ -9,9 +9,7 @@ from ostiary.web.address import Address
 from ostiary.web.errors import Errors
 from ostiary.web.middleware import BodyCap, OwnHost
 from ostiary.web.routes import Routes, Who
-from ostiary.web.static import Static
-
-PREFIXES = ("", "/ostiary", "/outpost.goauthentik.io")
+from ostiary.web.static import PREFIXES, Static
 
 
 def site(*, routes: Routes, static: Static, errors: Errors, address: Address, proxies: Proxies) -> ASGIApp:

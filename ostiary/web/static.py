@@ -10,6 +10,9 @@ from starlette.responses import Response
 
 from ostiary.kit.errors import NotFound
 
+PREFIXES = ("", "/ostiary", "/outpost.goauthentik.io")
+"""Below these the files answer; the last two are routed to us on applications' hosts."""
+
 _TYPES: Final[Mapping[str, str]] = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 
@@ -35,6 +38,11 @@ class Static:
     def url(self, name: str, prefix: str = "") -> str:
         """The path of a file below ``prefix`` (such as ``/ostiary``). An unknown name is a mistake in a template."""
         return f"{prefix}/static/{self._names[name]}"
+
+    @staticmethod
+    def prefix(path: str) -> str:
+        """Below which prefix a page at ``path`` finds its files, whichever host it is shown on."""
+        return next((prefix for prefix in PREFIXES[1:] if path.startswith(prefix + "/")), "")
 
     async def serve(self, request: Request) -> Response:
         """Answers ``…/static/{name}``."""

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from ostiary.directory.models import User
 from ostiary.events.models import Event
 from ostiary.flows.intent import Intent
-from ostiary.flows.models import Flow, Stage
+from ostiary.flows.models import Flow, FlowRun, Stage
 from ostiary.sessions.models import Session
 from ostiary.storage.session import Database
 from tests.clock import FakeClock
@@ -142,6 +142,25 @@ async def test_name_and_password_on_two_pages(door: House) -> None:
     thief = door.browser()
     stolen = await thief.get(step.headers["location"])
     assert "waited too long" in stolen.text
+
+
+async def test_a_step_sent_twice_begins_again_with_a_word_why(door: House) -> None:
+    async with door.database.writing() as w:
+        await w.execute(update(Stage).where(Stage.type == "identification").values(config={}))
+    browser = door.browser()
+    await browser.get(FLOW)
+    step = await browser.send({"uid_field": "ada"})
+    await browser.get(step.headers["location"])
+    async with door.database.writing() as w:
+        await w.execute(update(User).where(User.username == "ada").values(is_active=False))
+    assert (await browser.send({"password": PASSWORD})).status_code == 403
+    async with door.database.writing() as w:
+        await w.execute(update(User).values(is_active=True))
+        await w.execute(delete(FlowRun))
+    again = await browser.send({"password": PASSWORD})
+    assert again.status_code == 400
+    assert "Please try again" in again.text
+    assert browser.page.inputs["uid_field"]["autocomplete"] == "username"
 
 
 async def test_two_tabs_sign_in_at_once(door: House) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ostiary.flows.intent import Intent
 from ostiary.flows.signout import SignOutTickets
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
@@ -73,6 +74,13 @@ def test_a_ticket_is_of_one_login_and_lives_a_minute(clock: FakeClock) -> None:
     assert not tickets.names("x", "s1")
     clock.advance(60)
     assert not tickets.names(ticket, "s1")
+
+
+async def test_the_way_back_to_the_application_is_offered(door: House) -> None:
+    browser = door.browser()
+    intent = Intent(application_name="Hello", application_slug="hello", return_origin="https://hello.example.com")
+    page = await browser.get(door.start.url(intent, "default-invalidation-flow"))
+    assert 'href="https://hello.example.com/"' in page.text
 
 
 async def test_who_is_signed_out_already_hears_so(door: House) -> None:
