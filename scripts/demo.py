@@ -133,7 +133,7 @@ class Demo:
         self.start("ostiary", [sys.executable, "-m", "ostiary", "serve"])
         self.wait(f"http://127.0.0.1:{ostiary}/-/health/ready/", "ostiary")
         self.step(f"Making the person {PERSON!r} and the application 'hello'")
-        self.ostiary("user", "create", PERSON, "--name", "Demo Person", "--password-stdin", stdin=self.password)
+        self.ostiary("user", "create", PERSON, "--name", "Demo Person", "--password", stdin=self.password)
         self.ostiary("app", "add", "hello", "--host", self.hello_url, "--handoff", "in_place", "--everyone")
         self.step("Starting the application, which knows nothing about logins")
         self.start(
