@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode, urlsplit
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from ostiary.directory.devices import LIFETIME
 from ostiary.flows.executor import Executor, Finished, Shown
@@ -17,6 +17,7 @@ from ostiary.kit.errors import Refused
 from ostiary.sessions.cookie import DEVICE, LOGIN, SETUP, single
 from ostiary.web.address import Address
 from ostiary.web.forms import NOT_OURS, Forms
+from ostiary.web.redirects import see_other
 from ostiary.web.routes import Routes, Who
 from ostiary.web.visits import Visit
 
@@ -75,11 +76,11 @@ class FlowPages:
             case Admission.SIGN_IN_FIRST:
                 own = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
                 there = urlencode({"intent": self._intents.seal(Intent(resume=own))})
-                return _to(f"/if/flow/{AUTHENTICATION}/?{there}")
+                return see_other(f"/if/flow/{AUTHENTICATION}/?{there}")
             case Admission.SIGNED_IN_ALREADY:
-                return _to(intent.resume)
+                return see_other(intent.resume)
         if visit.request.method == "GET" and plan.designation == "authentication" and signed_in:
-            return None if intent.prompt == "login" else _to(intent.resume)
+            return None if intent.prompt == "login" else see_other(intent.resume)
         return None
 
     async def _show(self, visit: Visit, plan: Plan, intent: Intent, visitor: Visitor) -> Response:
@@ -107,7 +108,7 @@ class FlowPages:
         if outcome.errors:
             return await self._rendered(visit, outcome, fields, outcome.status)
         if outcome.run.id is not None:
-            return _to(f"/if/flow/{plan.slug}/?{urlencode({'run': outcome.run.id})}")
+            return see_other(f"/if/flow/{plan.slug}/?{urlencode({'run': outcome.run.id})}")
         return await self._rendered(visit, outcome)
 
     async def _run(self, visit: Visit, plan: Plan, fields: dict[str, str]) -> Run | None:
@@ -174,7 +175,7 @@ class FlowPages:
             # The policy of the page that sent the form lets it end on this origin only, so a link leads to another.
             response = self._forms.page(visit, "flows/moved.html", address=effects.base_url, resume=intent.resume)
         else:
-            response = _to((effects.base_url or "") + intent.resume)
+            response = see_other((effects.base_url or "") + intent.resume)
         secure = visit.secure if effects.base_url is None else urlsplit(effects.base_url).scheme == "https"
         if effects.login is not None:
             response.headers.append("Set-Cookie", LOGIN.header(effects.login, secure))
@@ -220,13 +221,7 @@ class FlowPages:
 
 def _keep_setup_code(visit: Visit, code: str) -> Response:
     """Takes the code out of the address, so that neither history nor a Referer keeps it."""
-    response = _to(f"/if/flow/{SETUP_FLOW}/")
+    response = see_other(f"/if/flow/{SETUP_FLOW}/")
     if len(code) <= 64 and code.isascii() and code.replace("-", "").isalnum():
         response.headers.append("Set-Cookie", SETUP.header(code, visit.secure, max_age=_SETUP_SECONDS))
     return response
-
-
-def _to(location: str) -> Response:
-    return RedirectResponse(
-        location, status_code=303, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    )

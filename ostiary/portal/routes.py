@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from ostiary.directory.credentials import Attempt
 from ostiary.directory.devices import LIFETIME
@@ -11,6 +11,7 @@ from ostiary.portal.applications import MyApplications
 from ostiary.sessions.cookie import DEVICE, LOGIN, single
 from ostiary.sessions.own_password import OwnPassword
 from ostiary.web.forms import NOT_OURS, Forms
+from ostiary.web.redirects import see_other
 from ostiary.web.routes import Routes, Who
 from ostiary.web.visits import SignedIn, Visit
 
@@ -41,8 +42,8 @@ class Portal:
     async def door(self, visit: Visit) -> Response:
         """Sends everybody where they can go on."""
         if visit.session is None and await self._setup_open():
-            return _to(self._setup_url)
-        return _to("/if/user/")
+            return see_other(self._setup_url)
+        return see_other("/if/user/")
 
     async def home(self, person: SignedIn) -> Response:
         """Who I am, and what I may open."""
@@ -88,7 +89,3 @@ class Portal:
         return self._forms.page(
             person.visit, "portal/password.html", status=status, person=person.session, errors=errors
         )
-
-
-def _to(location: str) -> Response:
-    return RedirectResponse(location, status_code=303, headers={"Cache-Control": "no-store"})

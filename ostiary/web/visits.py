@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from ostiary.kit.proxies import Proxies
 from ostiary.sessions.cookie import FORM, LOGIN, values
@@ -13,6 +13,7 @@ from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
 from ostiary.web.address import Address
 from ostiary.web.peer import Client, client
+from ostiary.web.redirects import see_other
 
 
 @dataclass(frozen=True)
@@ -100,4 +101,4 @@ class Visits:
         path = visit.request.url.path
         if visit.request.method in ("GET", "HEAD") and visit.request.url.query:
             path += f"?{visit.request.url.query}"
-        return RedirectResponse(self._sign_in_url(path), status_code=303)
+        return see_other(self._sign_in_url(path))
