@@ -52,7 +52,7 @@ async def explain(r: Reading, username: str, slug: str, question: Question) -> E
     """The decision on this question, from the database. Raises `user.not_found`, `application.not_found`."""
     user = await by_username(r, username)
     application = (await existing(r, slug)).application
-    rules, subject = await rules_of(r, application), await subject_of(r, user)
+    rules, subject = await rules_of(r, application, Compiler(VOCABULARY)), await subject_of(r, user)
     return Explanation(rules, subject, authorize(rules, subject, question))
 
 
@@ -81,9 +81,8 @@ async def subject_of(r: Reading, user: User) -> Subject:
     )
 
 
-async def rules_of(r: Reading, application: Application) -> ApplicationRules:
-    """What decides about one application."""
-    compiler = Compiler(VOCABULARY)
+async def rules_of(r: Reading, application: Application, compiler: Compiler) -> ApplicationRules:
+    """What decides about one application. A compiler takes a while to make; hand in one of ``VOCABULARY``."""
     rules = []
     for bound in await bindings_of(r, application.id):
         binding = bound.binding

@@ -9,7 +9,8 @@ from ostiary.access.explain import rules_of, subject_of
 from ostiary.applications.registry import Protected, listed
 from ostiary.directory.users import existing
 from ostiary.kit.clock import Clock
-from ostiary.policies.engine import Question
+from ostiary.kit.expressions import Compiler
+from ostiary.policies.engine import VOCABULARY, Question
 from ostiary.storage.session import Database
 
 
@@ -29,6 +30,7 @@ class MyApplications:
     def __init__(self, *, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._compiler = Compiler(VOCABULARY)
 
     async def of(self, user_id: int, client_ip: str) -> Sequence[Tile]:
         """In order of group and name. What has no address to open is left out."""
@@ -41,7 +43,7 @@ class MyApplications:
                 url = _url(protected)
                 if not url or not application.enabled:
                     continue
-                if authorize(await rules_of(r, application), subject, question).allowed:
+                if authorize(await rules_of(r, application, self._compiler), subject, question).allowed:
                     tiles.append(Tile(application.name, application.description, application.group, url))
         return tiles
 
