@@ -14,7 +14,8 @@ from ostiary.applications.registry import Applications, existing
 from ostiary.directory.groups import Groups
 from ostiary.directory.models import Group, GroupParent, Membership, User
 from ostiary.events.record import COMMAND
-from ostiary.policies.engine import Kind, Question, Subject
+from ostiary.kit.expressions import Compiler
+from ostiary.policies.engine import VOCABULARY, Kind, Question, Subject
 from ostiary.policies.registry import Policies
 from ostiary.storage.direct import PostgresDirect, SqliteDirect
 from ostiary.storage.feed_postgres import PostgresFeed
@@ -115,7 +116,7 @@ async def test_the_table_and_the_explanation_agree_after_every_change(
             rules, subject = await looking.look("hello.example.com", 1)
             async with database.reading() as r:
                 application = (await existing(r, slug)).application
-                told = await rules_of(r, application)
+                told = await rules_of(r, application, Compiler(VOCABULARY))
                 person = await subject_of(r, await r.get_one(User, 1))
             assert rules is not None
             assert subject == person
