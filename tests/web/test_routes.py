@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ostiary.storage.session import Database
-from ostiary.web.routes import Routes, Who
+from ostiary.web.routes import Routes
 from tests.clock import FakeClock
 from tests.house import house
 
@@ -23,24 +23,6 @@ def test_a_route_without_who_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="everybody"):
         untyped.route("/x", answer, who="everybody")
     assert untyped.built() == []
-
-
-async def test_the_matrix_names_every_route_and_the_public_ones(database: Database, clock: FakeClock) -> None:
-    async with house(database, clock) as door:
-        door.browser()  # The static files are mounted with the first request.
-        matrix = door.routes.matrix()
-        mounted = {route.path for route in door.routes.built()}
-        assert {entry.path for entry in matrix} | {entry.path.rstrip("/") for entry in matrix} >= mounted
-        public = {(entry.path, entry.methods) for entry in matrix if entry.who in (Who.ANYONE, Who.MACHINE)}
-        assert public == {
-            ("/", ("GET",)),
-            ("/if/flow/{slug}/", ("GET", "POST")),
-            ("/static/{name}", ("GET",)),
-            ("/ostiary/static/{name}", ("GET",)),
-            ("/outpost.goauthentik.io/static/{name}", ("GET",)),
-        }
-        signed_in = {entry.path for entry in matrix if entry.who is Who.SIGNED_IN}
-        assert signed_in == {"/if/user/", "/if/user/password/"}
 
 
 async def test_a_stranger_is_sent_to_sign_in_and_comes_back(database: Database, clock: FakeClock) -> None:
