@@ -12,6 +12,7 @@ from ostiary.kit.clock import Clock
 from ostiary.sessions.app_sessions import (
     Claim,
     attempt_cookie,
+    is_ticket,
     issue_ticket,
     nonce_hash,
     open_app_session,
@@ -138,7 +139,7 @@ class Handoff:
         cookie = attempt_cookie(served.provider_uuid)
         value = cookie.read(self._secrets, cookies, served.secure)
         secret = None if value is None else cookie.verify(self._secrets, value)
-        if secret is None:
+        if secret is None or not is_ticket(self._secrets, ticket):
             return None
         claim = Claim(served.provider_id, kind, host, nonce_hash(secret))
         async with self._database.writing() as w:

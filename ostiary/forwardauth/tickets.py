@@ -83,9 +83,8 @@ def address(attempt: Attempt, rd: tuple[str | None, bytes] | None) -> bytes | No
     """
     if rd is None or (rd[0] is not None and rd[0] != attempt.host):
         return None
-    target = rd[1]
-    if attempt.kind == CLEAN and (split := without_ticket(target)) is not None:
-        target = split[0]
+    # A ticket that was no good is still in the address that the proxy repeats.
+    target = (without_ticket(rd[1]) or (rd[1], ""))[0] if attempt.kind != CALLBACK else rd[1]
     path, mark, query = target.partition(b"?")
     for candidate in (target, path.replace(b"%27", b"'") + mark + query, target.replace(b"%27", b"'")):
         if hmac.compare_digest(url_hash(attempt.host, candidate), attempt.url_hash):
