@@ -79,7 +79,7 @@ from ostiary.storage.session import Database
 from ostiary.web.address import Address
 from ostiary.web.errors import Errors
 from ostiary.web.forms import Forms
-from ostiary.web.logs import check_trace
+from ostiary.web.logs import Shown, check_trace
 from ostiary.web.metrics import Metrics
 from ostiary.web.pages import Pages
 from ostiary.web.routes import Routes
@@ -324,7 +324,7 @@ class Server:
         if code is not None:
             base = self.parts.settings.web.base_url or "http://<this server>:9000"
             # The one secret that a log may hold: it is made for whoever reads the log, and ends within the hour.
-            _log.warning("setup_open", open=f"{base}{SETUP_URL}?{urlencode({'code': code})}", minutes=60)
+            _log.warning("setup_open", open=Shown(f"{base}{SETUP_URL}?{urlencode({'code': code})}"), minutes=60)
 
     def _jobs(self) -> Jobs:
         parts = self.parts

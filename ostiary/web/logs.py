@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, TextIO
 
 import structlog
@@ -33,13 +34,13 @@ _SECRET_TEXTS = tuple(
         r"()[\w-]{40,}",  # whatever is as long as our random values
     )
 )
-# Headers whose values decide a check and hold no secret once queries are masked. Of all others, trace shows the names.
-_SHOWN = re.compile(
-    r"host|forwarded|x-forwarded-[\w-]+|x-original-[\w-]+|x-real-ip|x-sent-from|sec-fetch-[\w-]+|accept|upgrade"
-    r"|connection|content-length"
-)
-
 Event = MutableMapping[str, Any]
+
+
+class Shown(str):
+    """The rare text that a log is meant to tell in full: the link that sets a new installation up."""
+
+    __slots__ = ()
 
 
 def masked(text: str) -> str:
@@ -50,6 +51,8 @@ def masked(text: str) -> str:
 
 
 def _clean(name: str, value: Any) -> Any:
+    if isinstance(value, Shown):
+        return str(value)
     if _SECRET_NAMES.search(name) and not isinstance(value, bool | int | float):
         return MASK if value else value
     if isinstance(value, bytes | bytearray):
@@ -117,41 +120,11 @@ def configure(level: str, *, json: bool, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-CheckTrace = Callable[..., None]
-
-
-def check_trace(level: str) -> CheckTrace | None:
+def check_trace(level: str) -> Callable[..., None] | None:
     """What a responder calls after each check when the level is `trace`; None otherwise, so that it costs nothing.
 
-    ``trace(head, target, peer, verdict=…, **facts)`` logs the inputs of the check: the target, the headers that proxies
-    set, the names of the others and of the cookies; and the verdict with whatever reasons the caller adds.
+    ``trace(verdict=…, reason=…, host=…, **facts)`` logs one line.
     """
     if level != "trace":
         return None
-    logger = structlog.get_logger("check")
-
-    def trace(head: bytes, target: bytes, peer: str, **facts: Any) -> None:
-        shown: dict[str, str] = {}
-        names: list[str] = []
-        cookies: list[str] = []
-        for line in head.decode("latin-1").split("\r\n")[1:]:
-            name, colon, value = line.partition(":")
-            name = name.lower()
-            if _SHOWN.fullmatch(name):
-                shown[name] = value.strip()
-            elif colon:
-                names.append(name)
-            if name == "cookie":
-                cookies += [pair.partition("=")[0].strip() for pair in value.split(";") if "=" in pair]
-        logger.debug(
-            "check",
-            _trace=True,
-            target=target.decode("latin-1"),
-            peer=peer,
-            headers=shown,
-            other_headers=names,
-            carried=cookies,
-            **facts,
-        )
-
-    return trace
+    return partial(structlog.get_logger("check").debug, "check", _trace=True)

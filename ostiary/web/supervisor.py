@@ -66,7 +66,8 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         self._http = socket.socket(fileno=self.plan.http)
-        self._scrapes = Scrapes(socket.socket(fileno=self.plan.metrics))
+        self._metrics = socket.socket(fileno=self.plan.metrics)
+        self._scrapes = Scrapes(self._metrics)
         self._selector = selectors.DefaultSelector()
         woken, self._waker = socket.socketpair()
         woken.settimeout(0)
@@ -78,6 +79,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Until everything has stopped; returns the exit status."""
+        self._say("listening", http=_address(self._http), metrics=_address(self._metrics))
         while self.workers or self.stop_by is None:
             self._start_missing()
             for key, _ in self._selector.select(self._patience()):
@@ -224,6 +226,11 @@ def listen(host: str, port: int, field_: str) -> socket.socket:
             field=field_,
         ) from error
     return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def replace_process(plan: Plan) -> None:

@@ -25,36 +25,23 @@ def stream() -> Iterator[io.StringIO]:
     structlog.reset_defaults()
 
 
-HEAD = (
-    b"GET /outpost.goauthentik.io/auth/nginx~%(long)s?rd=%(c)s HTTP/1.1\r\n"
-    b"Host: hello.example\r\n"
-    b"X-Original-URL: https://hello.example/a/b?code=%(c)s&%(c)s\r\n"
-    b"X-Forwarded-Uri: /a%%3Fcode%%3D%(c)s\r\n"
-    b"Cookie: __Host-ostiary_ab12cd34=%(c)s; theirs=%(c)s\r\n"
-    b"Authorization: Bearer %(c)s\r\n"
-    b"X-Api-Key: %(c)s\r\n"
-    b"X-Authentik-Username: %(c)s\r\n\r\n"
-) % {b"c": CANARY.encode(), b"long": LONG.encode()}
-
-
 @pytest.mark.parametrize("as_json", [True, False], ids=["json", "console"])
 def test_trace_shows_a_check_without_its_secrets(stream: io.StringIO, as_json: bool) -> None:
     logs.configure("trace", json=as_json, stream=stream)
     trace = logs.check_trace("trace")
     assert trace is not None
-    trace(HEAD, HEAD.split(b" ")[1], "10.0.0.9", verdict="forbidden", reasons=["group staff: not a member"])
+    trace(
+        peer="10.0.0.9",
+        host="hello.example",
+        path=f"/a/b?code={CANARY}",
+        method="GET",
+        verdict="forbidden",
+        cookie=LONG,
+    )
     line = stream.getvalue()
     for canary in CANARIES:
         assert canary not in line
-    for shown in (
-        "trace",
-        "10.0.0.9",
-        "https://hello.example/a/b?***",
-        "__Host-ostiary_ab12cd34",
-        "x-api-key",
-        "forbidden",
-        "group staff: not a member",
-    ):
+    for shown in ("trace", "10.0.0.9", "hello.example", "/a/b?***", "forbidden"):
         assert shown in line
     if as_json:
         assert json.loads(line)["level"] == "trace"
@@ -137,3 +124,10 @@ def test_levels(stream: io.StringIO, level: str, shown: list[str]) -> None:
     assert [line["level"] for line in lines] == shown
     assert lines[0].items() >= {"event": "said", "user": "ann", "code": "login.failed", "count": 3}.items()
     assert lines[0]["timestamp"].endswith("Z")
+
+
+def test_only_what_is_meant_to_be_shown_is_shown(stream: io.StringIO) -> None:
+    logs.configure("info", json=True, stream=stream)
+    structlog.get_logger().warning("setup_open", open=logs.Shown("https://auth.example/?code=abc"), other="/?code=abc")
+    line = json.loads(stream.getvalue())
+    assert (line["open"], line["other"]) == ("https://auth.example/?code=abc", "/?***")

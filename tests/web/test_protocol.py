@@ -553,8 +553,8 @@ async def test_shutdown_ends_idle_connections_and_finishes_pages_and_cold_checks
 class Wire(asyncio.Transport):
     """Keeps what is written. The event loop's transports cannot be told how to cut what they read."""
 
-    def __init__(self) -> None:
-        super().__init__({"peername": ("192.0.2.1", 1234)})
+    def __init__(self, peer: str = "192.0.2.1") -> None:
+        super().__init__({"peername": (peer, 1234)})
         self.written = b""
         self.closed = False
 
