@@ -25,7 +25,7 @@ from ostiary.kit.errors import Conflict, InvalidInput, Unavailable
 from ostiary.storage import installation
 from ostiary.storage.engine import open_engine
 from ostiary.storage.feed import NOT_DECIDING, TRIGGERED
-from ostiary.storage.migrate import head_revision, revisions, upgrade_needed
+from ostiary.storage.migrate import database_revision, revisions, upgrade_needed
 from ostiary.storage.session import Database, Reading
 
 FORMAT: Final = 1
@@ -67,7 +67,8 @@ async def backup(url: str, target: Path) -> Manifest:
     _refuse_existing(target)
     database = Database(open_engine(url))
     try:
-        if await upgrade_needed(database):
+        revision = await database_revision(database)
+        if revision is None or await upgrade_needed(database):
             raise Unavailable(
                 "storage.upgrade_needed", "The database has an older release's schema; run `ostiary migrate` first."
             )
@@ -76,7 +77,7 @@ async def backup(url: str, target: Path) -> Manifest:
             if not database.is_sqlite:
                 await r.execute(text("SET LOCAL statement_timeout = 0"))
             with _new_file(target) as archive:
-                return await _write(r, archive)
+                return await _write(r, archive, revision)
     finally:
         await database.close()
 
@@ -159,7 +160,7 @@ def _refuse_existing(target: Path) -> None:
         raise Conflict("backup.exists", f"{target} exists already; name another file.", field="target")
 
 
-async def _write(r: Reading, archive: zipfile.ZipFile) -> Manifest:
+async def _write(r: Reading, archive: zipfile.ZipFile, revision: str) -> Manifest:
     connection = await r.connection()
     names = await connection.run_sync(
         lambda sync: [name for name, _ in inspect(sync).get_sorted_table_and_fkc_names() if name is not None]
@@ -175,7 +176,7 @@ async def _write(r: Reading, archive: zipfile.ZipFile) -> Manifest:
                 digest.update(line)
                 rows += 1
         tables.append(Table(name, rows, digest.hexdigest(), await _sequence(r, name)))
-    manifest = Manifest(head_revision(), ostiary.__version__, datetime.now(UTC), tuple(tables))
+    manifest = Manifest(revision, ostiary.__version__, datetime.now(UTC), tuple(tables))
     archive.writestr(
         "manifest.json",
         json.dumps(

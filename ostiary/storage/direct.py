@@ -24,6 +24,9 @@ _CLOSED = (
     OSError,
 )
 
+# Connecting takes several round trips, TLS and a slow hash; seconds.
+_TO_CONNECT = 2.0
+
 Row = tuple[Any, ...]
 
 
@@ -94,7 +97,10 @@ class SqliteDirect:
 
 
 class PostgresDirect:
-    """A few connections of its own, opened as needed; reads only, answered within ``timeout`` seconds or not at all."""
+    """A few connections of its own, opened as needed; reads only, answered within ``timeout`` seconds or not at all.
+
+    Where it has to connect first, that may take two seconds more.
+    """
 
     def __init__(self, url: str, *, connections: int = 4, timeout: float = 0.5) -> None:
         self._url = url
@@ -105,13 +111,16 @@ class PostgresDirect:
     async def query(self, sql: str, *params: Any) -> list[Row]:
         """All rows of one statement (`$1` parameters). Raises `storage.unreachable`."""
         with direct():
-            async with asyncio.timeout(self._timeout), self._free:
+            async with asyncio.timeout(self._timeout + _TO_CONNECT), self._free:
                 while self._idle:
                     try:
                         return await self._ask(self._idle.pop(), sql, params)
+                    except TimeoutError:
+                        # The server is silent, and its other connections most likely too.
+                        await self.close()
+                        raise
                     except _CLOSED:
-                        # It was closed while it lay idle. A read may be asked again; a fresh connection has the last
-                        # word.
+                        # It was closed while it lay idle. A read may be asked again, and a fresh connection decides.
                         continue
                 return await self._ask(await connect(self._url, self._timeout), sql, params)
 
@@ -121,7 +130,8 @@ class PostgresDirect:
 
     async def _ask(self, connection: asyncpg.Connection, sql: str, params: Sequence[Any]) -> list[Row]:
         try:
-            rows = await connection.fetch(sql, *params)
+            async with asyncio.timeout(self._timeout):
+                rows = await connection.fetch(sql, *params)
         except BaseException:
             connection.terminate()
             raise
@@ -130,10 +140,10 @@ class PostgresDirect:
 
 
 async def connect(url: str, limit: float) -> asyncpg.Connection:
-    """A direct connection that only reads; ``limit`` (seconds) holds for connecting and for each statement."""
+    """A direct connection that only reads; ``limit`` (seconds) holds for each statement."""
     return await asyncpg.connect(
         make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
-        timeout=limit,
+        timeout=_TO_CONNECT,
         server_settings={
             "application_name": "ostiary",
             "default_transaction_read_only": "on",

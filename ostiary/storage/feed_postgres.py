@@ -63,8 +63,8 @@ class PostgresFeed:
     async def poll(self) -> Answer:
         """What changed since the last good poll, or DROP when that cannot be told.
 
-        Ends within ``timeout`` seconds, twice that when it has to connect. Raises `storage.unreachable`; the next poll
-        connects anew and still reports all that was missed.
+        Ends within ``timeout`` seconds, or a few more when it has to connect. Raises `storage.unreachable`; the next
+        poll connects anew and still reports all that was missed.
         """
         async with self._turn:
             self._announced.clear()

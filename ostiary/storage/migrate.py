@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import ostiary
 from ostiary.kit.errors import Conflict, OstiaryError, Unavailable
 from ostiary.storage.engine import open_engine
 from ostiary.storage.failures import unreachable
@@ -39,10 +40,14 @@ def head_revision() -> str:
 
 
 async def upgrade_needed(database: Database) -> bool:
-    """Whether the database is older than this release, or empty. Raises `storage.newer` when it is newer."""
-    with unreachable():
-        async with database.engine.connect() as connection:
-            return _check(await connection.run_sync(_revision)) != head_revision()
+    """Whether the database is older than this release, or empty. Raises `storage.newer` when it is too new."""
+    return not _serves(await database_revision(database))
+
+
+async def database_revision(database: Database) -> str | None:
+    """The revision that the database has, None if it is empty."""
+    async with database.reading() as r:
+        return await (await r.connection()).run_sync(_revision)
 
 
 def migrate(url: str) -> None:
@@ -73,7 +78,7 @@ async def migrate_in_child(url: str) -> None:
 
 async def _migrate(url: str) -> None:
     async with alone(url) as connection:
-        if _check(await connection.run_sync(_revision)) == head_revision():
+        if _serves(await connection.run_sync(_revision)):
             return
         if connection.dialect.name == "sqlite":
             await _copy_before_upgrade(connection)
@@ -132,14 +137,21 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _check(revision: str | None) -> str | None:
-    if revision is not None and revision not in revisions():
-        raise Conflict(
-            "storage.newer",
-            f"The database was upgraded to {revision} by a newer release; this one knows {head_revision()} at most; "
-            "run that release, or restore a backup that this one made.",
-        )
-    return revision
+def _serves(revision: str | None) -> bool:
+    """Whether this release runs on such a schema as it is.
+
+    Within a minor release a schema only grows, so that servers of the release before run beside newer ones. A later
+    revision therefore says in its name where it belongs, as in ``0002_0_1_mail``.
+    """
+    if revision is None or revision in revisions():
+        return revision == head_revision()
+    if revision.split("_")[1:3] == ostiary.__version__.split(".")[:2]:
+        return True
+    raise Conflict(
+        "storage.newer",
+        f"The database was upgraded to {revision} by a newer release; this one knows {head_revision()} at most; "
+        "run that release, or restore a backup that this one made.",
+    )
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:

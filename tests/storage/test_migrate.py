@@ -90,6 +90,19 @@ async def test_a_database_of_a_newer_release_is_refused_and_left_alone(database:
         assert await r.scalar(text("SELECT version_num FROM alembic_version")) == "9999_future"
 
 
+async def test_a_schema_that_the_same_minor_release_grew_is_served(database: Database, database_url: str) -> None:
+    major, minor = ostiary.__version__.split(".")[:2]
+    for revision, served in ((f"9999_{major}_{minor}_more", True), (f"9999_{major}_{int(minor) + 1}_more", False)):
+        async with database.writing() as w:
+            await w.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+        if served:
+            assert not await upgrade_needed(database)
+            await migrate_in_child(database_url)
+        else:
+            with pytest.raises(Conflict, match=r"storage\.newer"):
+                await upgrade_needed(database)
+
+
 async def test_a_database_that_cannot_be_asked_is_said_to_be_so(unused_tcp_port: int) -> None:
     with pytest.raises(Unavailable, match=r"storage\.unreachable"):
         await migrate_in_child(f"postgresql://x:y@127.0.0.1:{unused_tcp_port}/z")

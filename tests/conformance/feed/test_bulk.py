@@ -60,6 +60,16 @@ async def test_an_insert_from_a_select_announces_each_row(database: Database, re
     assert await reader.seen() == {("user", "1"), ("user", "2")}
 
 
+async def test_a_row_that_replace_puts_away_is_announced(database: Database, reader: Reader) -> None:
+    if not database.is_sqlite:
+        return  # PostgreSQL has no REPLACE.
+    async with database.writing() as w:
+        await w.execute(
+            text("REPLACE INTO groups (id, name, is_superuser, attributes) VALUES ('new', 'staff', 0, '{}')")
+        )
+    assert {("group", "g"), ("group", "new"), ("user", "1"), ("user", "2")} <= await reader.seen()
+
+
 async def test_last_use_is_not_announced(database: Database, reader: Reader) -> None:
     async with database.writing() as w:
         await w.execute(text("UPDATE sessions SET last_used = last_used + 1"))
