@@ -101,7 +101,10 @@ class Sessions:
             )
             if await w.scalar(renewed) is not None:
                 return value
-            await self._end(w, [replaces], "replaced")
+            for one in await self._end(w, [replaces], "replaced"):
+                about = {"session": one.session_id, "user_id": one.user_id}
+                by = Actor(user_id, None, client_ip)
+                await record(w, self._clock, Action.LOGOUT, _ROOM, by, reason="another person signed in", **about)
         w.add(
             Session(
                 token_hash=token_hash,

@@ -40,16 +40,19 @@ class Errors:
         """By type of error. The last one also ends the request's log line."""
         return {OstiaryError: self._ours, HTTPException: self._http, Exception: self._unexpected}
 
-    def answer(self, request: Request, status: int, code: str, message: str) -> Response:
-        """The error as whoever asked can read it."""
+    def answer(self, request: Request, status: int, code: str, message: str, link: str | None = None) -> Response:
+        """The error as whoever asked can read it. ``link`` is where a person can go on; our own start page if None."""
         if "text/html" in request.headers.get("accept", ""):
+            prefix = Static.prefix(request.url.path)
             return self._pages.render(
                 "error.html",
                 status=status,
-                assets=Static.prefix(request.url.path),
+                assets=prefix,
                 heading=_TITLES.get(status, "Something went wrong"),
                 message=message,
                 code=code,
+                # Below a prefix we may be on an application's host, whose start page is not ours.
+                link=link or ("" if prefix or status >= 500 else "/"),
             )
         return JSONResponse(
             {"error": code, "message": message},

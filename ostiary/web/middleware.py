@@ -61,7 +61,7 @@ class OwnHost:
             request = Request(scope)
             base_url = await self._address.base_url()
             if base_url is not None and client(request, self._proxies).host != fold_host(urlsplit(base_url).netloc):
-                message = f"This is not the address of this page. Go to {base_url} instead."
-                await self._errors.answer(request, 421, "host.not_ours", message)(scope, receive, send)
+                message = f"This is not the address of this page. It is found at {base_url}, and only there."
+                await self._errors.answer(request, 421, "host.not_ours", message, base_url)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -112,6 +112,7 @@ async def test_signing_in_as_somebody_else_ends_the_first_login(door: House) -> 
     async with door.database.reading() as r:
         names = list(await r.scalars(select(User.username).join(Session, Session.user_id == User.id)))
     assert names == ["bob"]
+    assert [event.context["reason"] for event in await events(door, "logout")] == ["another person signed in"]
 
 
 async def test_a_page_that_waited_too_long_begins_again(door: House, clock: FakeClock) -> None:

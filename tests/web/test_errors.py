@@ -16,6 +16,7 @@ async def test_not_found_is_a_page_or_json(database: Database, clock: FakeClock)
         assert page.status_code == 404
         assert "There is nothing at this address" in page.text
         assert "content-security-policy" in page.headers
+        assert 'class="button plain" href="/"' in page.text
         answer = await browser.http.get("/nothing", headers={"Accept": "*/*"})
         assert answer.json() == {
             "error": "page.not_found",
@@ -78,3 +79,4 @@ async def test_a_page_on_an_applications_host_finds_its_style_there(database: Da
             page = await door.browser("https://hello.example.com").get(f"{prefix}/nothing")
             assert page.status_code == 404
             assert f'href="{prefix}/static/style.' in page.text
+            assert 'href="/"' not in page.text

@@ -22,7 +22,7 @@ def pages() -> Pages:
 
 
 def test_a_page_may_run_nothing_and_be_framed_by_nobody(pages: Pages) -> None:
-    page = pages.render("error.html", heading="h", message="m", code="c")
+    page = pages.render("error.html", heading="h", message="m", code="c", link="")
     policy = page.headers["content-security-policy"]
     assert policy == (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none';"
@@ -36,7 +36,7 @@ def test_a_page_may_run_nothing_and_be_framed_by_nobody(pages: Pages) -> None:
 
 def test_a_form_may_end_at_the_origin_of_the_pending_request(pages: Pages) -> None:
     page = pages.render(
-        "error.html", form_action=("https://hello.example.com:8443",), heading="h", message="m", code="c"
+        "error.html", form_action=("https://hello.example.com:8443",), heading="h", message="m", code="c", link=""
     )
     assert page.headers["content-security-policy"].endswith("form-action 'self' https://hello.example.com:8443")
 
@@ -46,11 +46,11 @@ def test_a_form_may_end_at_the_origin_of_the_pending_request(pages: Pages) -> No
 )
 def test_what_is_no_origin_never_reaches_the_policy(pages: Pages, origin: str) -> None:
     with pytest.raises(ValueError, match="origin"):
-        pages.render("error.html", form_action=(origin,), heading="h", message="m", code="c")
+        pages.render("error.html", form_action=(origin,), heading="h", message="m", code="c", link="")
 
 
 def test_values_are_escaped(pages: Pages) -> None:
-    html = text(pages.render("error.html", heading="<script>", message="\"'><b>", code="c"))
+    html = text(pages.render("error.html", heading="<script>", message="\"'><b>", code="c", link=""))
     assert "<script" not in html
     assert "<b>" not in html
     assert "Acme &lt;sso&gt;" in html
@@ -63,5 +63,5 @@ def test_no_template_holds_a_script_or_an_inline_style() -> None:
 
 
 def test_static_files_lie_below_the_prefix_of_the_host(pages: Pages) -> None:
-    html = text(pages.render("error.html", assets="/ostiary", heading="h", message="m", code="c"))
+    html = text(pages.render("error.html", assets="/ostiary", heading="h", message="m", code="c", link=""))
     assert re.search(r'href="/ostiary/static/style\.[0-9a-f]{12}\.css"', html)
