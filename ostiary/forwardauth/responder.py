@@ -271,8 +271,12 @@ class Responder:
         return answer(status, reason(code), *lines)
 
 
-def _same_host(one: bytes, other: bytes) -> bool:
+def _same_host(told: bytes, host: bytes) -> bool:
+    """Whether X-Forwarded-Host names the host of X-Original-URL; nginx's ``$host`` leaves the port out."""
+    if host.startswith(told + b":"):
+        return True
     try:
-        return fold_host(one.decode("utf-8").strip()) == fold_host(other.decode("utf-8"))
+        name, whole = fold_host(told.decode("utf-8").strip()), fold_host(host.decode("utf-8"))
     except (InvalidInput, UnicodeDecodeError):
         return False
+    return whole == name or whole.startswith(name + ":")

@@ -1,5 +1,6 @@
 """The example for plain nginx keeps what it promises, on both nginx and without any module."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def test_question_tells_the_exact_address_and_nothing_that_the_visitor_made_up(d
     assert seen.get("X-Original-Method") == "POST"
     assert seen.get("X-Forwarded-For") == "127.0.0.1"
     assert not [value for _, value in seen.headers if "evil" in value]
+
+
+def test_question_tells_which_host_chose_the_server_beside_the_one_that_the_visitor_named(door: Door) -> None:
+    door.auth.answer = lambda _: Answer(403)
+    with socket.create_connection(door.address, timeout=5) as wire:
+        wire.sendall(f"GET http://{HOST}/x HTTP/1.1\r\nHost: other.example.com\r\nConnection: close\r\n\r\n".encode())
+        assert b" 403 " in wire.recv(1024)
+    (seen,) = door.auth.seen
+    assert seen.get("X-Original-URL") == "http://other.example.com/x"
+    assert seen.get("X-Forwarded-Host") == HOST
 
 
 def test_application_gets_our_identity_headers_and_no_forged_ones(door: Door) -> None:

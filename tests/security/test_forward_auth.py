@@ -94,6 +94,20 @@ async def test_fa_03_agreeing_forwarded_headers_do_no_harm(house: House) -> None
     _, cookie = await inside(house)
     agreeing = ("X-Forwarded-Host: Hello.Example.com:443", "X-Forwarded-Uri: /a?b", "X-Forwarded-Method: GET")
     assert (await house.ask(ROOT + "a?b", cookie, *agreeing)).status == 200
+    port = await house.application("https://port.example.com:8443")
+    await house.let_know()
+    there = await port.session(await house.login(await house.person("bob")))
+    for host, status in (("port.example.com", 200), ("port.example.com:8443", 200), ("port.example.com:8444", 403)):
+        answer = await house.ask("https://port.example.com:8443/", there, f"X-Forwarded-Host: {host}")
+        assert answer.status == status
+
+
+async def test_fa_32_the_host_that_chose_the_server_decides_beside_the_one_that_was_named(house: House) -> None:
+    """nginx picks its server by the address of an absolute request, and tells us the Host header beside it."""
+    _, cookie = await inside(house)
+    await house.application("https://other.example.com")
+    answer = await house.ask(ROOT + "secret", cookie, "X-Forwarded-Host: other.example.com")
+    assert (answer.status, answer.reason) == (403, "forwarded_host_disagrees")
 
 
 async def test_fa_03_another_applications_address_through_an_undeclared_peer(house: House) -> None:
