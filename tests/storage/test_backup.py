@@ -17,6 +17,7 @@ from ostiary.storage import installation
 from ostiary.storage.backup import OURS, backup, verify
 from ostiary.storage.base import Instant
 from ostiary.storage.engine import open_engine
+from ostiary.storage.migrate import head_revision, migrate, upgrade_needed
 from ostiary.storage.models import Installation
 from ostiary.storage.restore import ENDED, restore
 from ostiary.storage.secrets import Secrets
@@ -279,3 +280,35 @@ async def test_the_incarnation_is_another_and_sessions_can_be_kept(
         assert await r.scalar(select(Installation.incarnation)) != first
         assert sorted((await r.scalars(select(Session.id))).all()) == ["s1", "s2"]
     await database.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("filled", [False, True])
+async def test_a_backup_of_an_older_release_is_upgraded_on_the_way(
+    sqlite_url: str,
+    tmp_path: Path,
+    clock: FakeClock,
+    make_empty: Callable[[str], str],
+    request: pytest.FixtureRequest,
+    kind: str,
+    filled: bool,
+) -> None:
+    database = Database(open_engine(sqlite_url))
+    await _house(database, clock)
+    await database.close()
+    older = await backup(sqlite_url, tmp_path / "b")
+    request.getfixturevalue("next_release")
+    assert head_revision() != older.revision
+    url = make_empty(kind)
+    target = Database(open_engine(url))
+    if filled:
+        await asyncio.to_thread(migrate, url)
+        async with target.writing() as w:
+            await installation.ensure(w, SECRETS, clock)
+            await w.execute(insert(User).values(id=5, username="later", created=NOW))
+    await restore(tmp_path / "b", url, secrets=SECRETS, record=_record, force=filled)
+    assert not await upgrade_needed(target)
+    async with target.reading() as r:
+        assert await r.scalar(text("SELECT count(*) FROM added")) == 0
+        assert set((await r.scalars(select(User.id))).all()) == {1, 2, 70}
+    await target.close()

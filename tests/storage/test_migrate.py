@@ -16,7 +16,6 @@ from sqlalchemy.engine import make_url
 import ostiary
 from ostiary import schema
 from ostiary.kit.errors import Conflict, Unavailable
-from ostiary.storage import migrate as module
 from ostiary.storage.engine import open_engine
 from ostiary.storage.feed import NOT_DECIDING, QUIET, TRIGGERED
 from ostiary.storage.migrate import head_revision, migrate, migrate_in_child, revisions, upgrade_needed
@@ -106,24 +105,6 @@ async def test_a_schema_that_the_same_minor_release_grew_is_served(database: Dat
 async def test_a_database_that_cannot_be_asked_is_said_to_be_so(unused_tcp_port: int) -> None:
     with pytest.raises(Unavailable, match=r"storage\.unreachable"):
         await migrate_in_child(f"postgresql://x:y@127.0.0.1:{unused_tcp_port}/z")
-
-
-@pytest.fixture
-def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The history of a release that adds a table; its last step can be made to fail."""
-    versions = tmp_path / "next" / "versions"
-    versions.mkdir(parents=True)
-    (versions.parent / "env.py").write_text((MIGRATIONS / "env.py").read_text())
-    for name in revisions():
-        (versions / f"{name}.py").write_text((MIGRATIONS / "versions" / f"{name}.py").read_text())
-    (versions / "9000_next.py").write_text(
-        f'revision = "9000_next"\ndown_revision = "{head_revision()}"\n'
-        "from alembic import op\n"
-        'def upgrade():\n    op.execute("CREATE TABLE added (a INTEGER)")\n'
-    )
-    monkeypatch.setattr(module, "_VERSIONS", versions)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    return versions
 
 
 def test_an_upgrade_copies_a_sqlite_database_first(sqlite_url: str, next_release: Path) -> None:
