@@ -136,6 +136,7 @@ class Responder:
             and served.rules is not None
             and rules.base_url is not None
             and ((start == 8 and url[:8] == b"https://") or (start == 7 and url[:7] == b"http://"))
+            and start < slash
             and len(url) <= MAX_URL
             and len(url.translate(None, _NO_ADDRESS)) == len(url)
             and not path.startswith(dialects.ABOVE_OWN)

@@ -50,10 +50,12 @@ def denied(answer: Answer) -> bool:
     "url",
     [None, "", "://", "http://%zz/", "http://hello.example.com/\x00", b"https://hello.example.com/" + b"x" * 65536]
     + ["hello.example.com/", "https:hello.example.com/", "https:///hello.example.com/", "https://hello.example.com"]
-    + ["https://u:p@hello.example.com/", "ftp://hello.example.com/", "https://hello.example.com\t/", "https://[::1/"],
+    + ["https://u:p@hello.example.com/", "ftp://hello.example.com/", "https://hello.example.com\t/", "https://[::1/"]
+    + ["https://hello.example.com*", "https://hello.example.comx", "http://hello.example.com?x=/"],
 )
 async def test_fa_01_what_cannot_be_parsed_is_denied(house: House, url: str | bytes | None) -> None:
     _, cookie = await inside(house)
+    assert (await house.ask(ROOT, cookie)).status == 200
     assert denied(await house.ask(url, cookie))
     assert denied(await house.ask(url))
 
