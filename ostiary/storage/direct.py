@@ -144,6 +144,7 @@ async def connect(url: str, limit: float) -> asyncpg.Connection:
     return await asyncpg.connect(
         make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
         timeout=_TO_CONNECT,
+        target_session_attrs="primary",
         server_settings={
             "application_name": "ostiary",
             "default_transaction_read_only": "on",

@@ -75,7 +75,9 @@ def _postgresql(url: URL) -> AsyncEngine:
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
-        return await asyncpg.connect(address, timeout=5, server_settings=_POSTGRES_LIMITS)
+        return await asyncpg.connect(
+            address, timeout=5, target_session_attrs="primary", server_settings=_POSTGRES_LIMITS
+        )
 
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg", query={}), async_creator=connect, pool_pre_ping=True, **_POOL

@@ -10,7 +10,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ostiary.kit.errors import Unavailable
 
-# What says nothing about the statement itself; time limits and deadlocks too, for its answer is not known.
+# What says nothing about the statement itself; time limits and deadlocks too, for its answer is not known. A
+# transaction is read-only against our will on a server that has become a standby.
 _POSTGRES = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -21,6 +22,7 @@ _POSTGRES = (
     asyncpg.InternalServerError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 _SQLITE = frozenset(
     {

@@ -79,7 +79,9 @@ async def test_a_standby_is_refused_and_after_its_promotion_everything_is_droppe
         options = f"-c port={port} -c unix_socket_directories={cluster.directory} -c max_connections=300"
         log = f"{directory}.log"
         await asyncio.to_thread(_run, cluster, "pg_ctl", "start", "-w", f"-D{directory}", "-l", log, "-o", options)
-        _lead_to(feed, standby.url(postgresql_url.rpartition("/")[2]))
+        url = standby.url(postgresql_url.rpartition("/")[2])
+        await _refuses_a_pool(url)
+        _lead_to(feed, url)
         with pytest.raises(Unavailable, match=r"storage\.unreachable"):
             await feed.poll()
         async with database.writing() as w:
@@ -91,6 +93,14 @@ async def test_a_standby_is_refused_and_after_its_promotion_everything_is_droppe
         feed._disconnect()
         await asyncio.to_thread(_run, cluster, "pg_ctl", "stop", "-w", "-mimmediate", f"-D{directory}")
         await asyncio.to_thread(shutil.rmtree, directory)
+
+
+async def _refuses_a_pool(url: str) -> None:
+    behind = Database(open_engine(url))
+    with pytest.raises(Unavailable, match=r"storage\.unreachable"):
+        async with behind.reading() as r:
+            await r.execute(text("SELECT 1"))
+    await behind.close()
 
 
 def _copy(cluster: Cluster, directory: Path) -> None:
