@@ -181,7 +181,7 @@ class StartPage:
             return redirect(wanted.url)
         session = visit.session
         if session is None:
-            return redirect(self._flows.url(*self._intent(visit, wanted, query)))
+            return redirect(self._flows.url(*self._intent(visit, wanted, text)))
         refusal = await self._refused(visit, wanted, session)
         if refusal is not None:
             return refusal
@@ -189,10 +189,11 @@ class StartPage:
             return self._explain.lost_form(visit, served, attempt.method, wanted.url)
         return await self._send_back(visit, wanted, attempt, session, now)
 
-    def _intent(self, visit: Visit, wanted: Wanted, query: bytes) -> tuple[Intent, str]:
+    def _intent(self, visit: Visit, wanted: Wanted, attempt: str) -> tuple[Intent, str]:
         rules = wanted.served.rules
         intent = Intent(
-            resume=prefix_of(visit) + location("/start?", query),
+            # Written anew, and not as it came: escaped twice, a long address would outgrow a proxy's buffer.
+            resume=f"{prefix_of(visit)}/start?attempt={attempt}&rd={wanted.url}",
             application_name=rules.name if rules else "",
             application_slug=rules.slug if rules else "",
             return_origin=wanted.served.origin,

@@ -46,6 +46,8 @@ class Browser(OwnBrowser):
         self._street = street
         self.trail: list[str] = []
         self.seen: list[Answer] = []
+        self.largest = 0
+        """Bytes of the largest head that our host answered with; nginx reads 4096 at most, unless told otherwise."""
         self.start_path = "/outpost.goauthentik.io/start"
         self.http.headers["Sec-Fetch-Mode"] = "navigate"
 
@@ -74,7 +76,9 @@ class Browser(OwnBrowser):
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if parts.netloc == "auth.example.com" or parts.path.startswith(("/outpost.goauthentik.io/", "/ostiary/")):
-            return await self.get(url, Host=parts.netloc, X_Forwarded_Proto=parts.scheme, **headers)
+            response = await self.get(url, Host=parts.netloc, X_Forwarded_Proto=parts.scheme, **headers)
+            self.largest = max(self.largest, sum(len(name) + len(value) + 4 for name, value in response.headers.raw))
+            return response
         target = url.removeprefix(origin) or "/"
         answer = Answer.parse(await self._street.house.raw(f"{origin}{target}", self.cookies(url), method=method))
         self.seen.append(answer)
