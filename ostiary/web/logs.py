@@ -117,7 +117,10 @@ def configure(level: str, *, json: bool, stream: TextIO | None = None) -> None:
     root.setLevel(logging.WARNING)
     # Below this, uvicorn tells of every request; the protocol has answered what is not well-formed.
     for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        library = logging.getLogger(name)
+        library.setLevel(logging.ERROR)
+        library.handlers.clear()
+        library.propagate = True
 
 
 def check_trace(level: str) -> Callable[..., None] | None:

@@ -3,10 +3,12 @@
 import io
 import json
 import logging
+import logging.config
 from collections.abc import Iterator
 
 import pytest
 import structlog
+import uvicorn.config
 
 from ostiary.web import logs
 
@@ -97,6 +99,8 @@ def test_a_traceback_is_masked_and_prints_no_local_variables(stream: io.StringIO
 
 
 def test_the_standard_library_and_uvicorn_speak_the_same_lines(stream: io.StringIO) -> None:
+    # As uvicorn sets itself up where nobody tells it otherwise.
+    logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
     logs.configure("trace", json=True, stream=stream)
     logging.getLogger("uvicorn.asgi").info("path /?a=%s", CANARY)
     logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
