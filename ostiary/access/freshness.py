@@ -40,11 +40,9 @@ class SqliteFreshness:
     def fresh(self) -> bool:
         """Whether the table may be believed, after bringing it up to date. False if the database cannot be asked."""
         try:
-            if self._feed.moved():
-                return self._catch_up()
+            return self._catch_up() if self._feed.moved() or self._table.stale else True
         except Unavailable:
             return False
-        return not self._table.stale or self._catch_up()
 
     async def refresh(self) -> bool:
         """The same; there is nothing to wait for."""
@@ -77,10 +75,7 @@ class SqliteFreshness:
             self._table.apply(self._feed.read())
             if not self._table.stale:
                 return True
-            try:
-                self.load(self._table.load_rules())
-            except Unavailable:
-                return False
+            self.load(self._table.load_rules())
             if not self._feed.moved():
                 return True
         return False

@@ -6,10 +6,13 @@ A check never writes: it notes, and a background task stores. One event per logi
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from ostiary.events.catalog import Action
+from ostiary.events.models import Event
 from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
-from ostiary.storage.session import Database
+from ostiary.storage.session import Database, Writing
 
 _ONCE = timedelta(hours=1)
 _MOST = 10_000
@@ -60,12 +63,15 @@ class Refusals:
         try:
             async with self._database.writing() as w:
                 for refusal in waiting:
+                    if await self._told(w, refusal):
+                        continue
                     await record(
                         w,
                         self._clock,
                         Action.ACCESS_REFUSED,
                         "forwardauth",
                         Actor(refusal.user_id, refusal.username, refusal.client_ip or None),
+                        session=refusal.login_id,
                         application=refusal.application,
                         host=refusal.host,
                         reason=refusal.reason,
@@ -74,3 +80,18 @@ class Refusals:
         except BaseException:
             self._waiting = waiting + self._waiting
             raise
+
+    async def _told(self, w: Writing, refusal: Refusal) -> bool:
+        """Whether another worker, or this one before it restarted, has told the same within the hour."""
+        same = (
+            select(Event.id)
+            .where(
+                Event.action == str(Action.ACCESS_REFUSED),
+                Event.created > self._clock.now() - _ONCE,
+                Event.context["session"].as_string() == refusal.login_id,
+                Event.context["application"].as_string() == refusal.application,
+                Event.context["reason"].as_string() == refusal.reason,
+            )
+            .limit(1)
+        )
+        return await w.scalar(same) is not None

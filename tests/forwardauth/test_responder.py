@@ -323,6 +323,11 @@ async def test_a_known_persons_refusal_is_one_event_an_hour(house: House) -> Non
     await house.ask(cookie=None)
     (event,) = await events()
     assert (event.action, event.user["username"], event.context["application"]) == ("access_refused", "ada", "hello")
+    other = House(house.url, house.clock, secrets=house.secrets)
+    await other.ask(cookie=cookie)
+    await other.refusals.flush()
+    await other.close()
+    assert len(await events()) == 1
     house.clock.advance(3600)
     await house.let_know()
     await house.ask(cookie=cookie)

@@ -194,8 +194,16 @@ async def test_fa_07_a_name_that_ends_in_ours_is_not_ours(house: House) -> None:
 
 async def test_fa_08_a_policy_that_raises_or_is_no_answer_denies(house: House) -> None:
     door = await house.application(access="bound")
-    cookie = await door.session(await house.login(await house.person()))
-    for expression in ("1 / 0 == 1", "user.attributes.missing", "'true'", "user.attributes.text", "nonsense("):
+    person = await house.person("ada", attributes={"text": "true", "number": 1})
+    cookie = await door.session(await house.login(person))
+    for expression in (
+        "1 / 0 == 1",
+        "user.attributes.missing",
+        "'true'",
+        "user.attributes.text",
+        "user.attributes.number",
+        "nonsense(",
+    ):
         binding = await house.bind(door, expression=expression, negate=True)
         await house.let_know()
         assert denied(await house.ask(cookie=cookie)), expression
