@@ -23,6 +23,7 @@ class SqliteFeed:
     def __init__(self, path: str | Path) -> None:
         self._direct = SqliteDirect(path)
         self._version: int | None = None
+        self._log_header: bytes | None = None
         # The newest row that was read, whole: a feed whose row of that number reads otherwise is another feed.
         self._last: tuple[int, str, str, int] | None = None
         self._incarnation: str | None = None
@@ -30,7 +31,14 @@ class SqliteFeed:
 
     def moved(self) -> bool:
         """Whether anything may have been committed since the last good :meth:`read`. Raises `storage.*`."""
-        return self._direct.data_version() != self._version
+        log_header = self._direct.log_header()
+        if log_header is not None and log_header == self._log_header:
+            return False
+        if self._direct.data_version() != self._version:
+            return True
+        # The log was begun anew, say, and nothing was committed since it was looked at.
+        self._log_header = log_header
+        return False
 
     def read(self) -> Answer:
         """What changed since the last good read, or DROP when that cannot be told. Raises `storage.*`.
@@ -39,7 +47,7 @@ class SqliteFeed:
         missing was trimmed before it was read, and a sequence behind the cursor belongs to an older copy of the data.
         """
         # Taken before the rows: a commit in between is then read twice, never missed.
-        version = self._direct.data_version()
+        log_header, version = self._direct.log_header(), self._direct.data_version()
         cursor = self._last[0] if self._last else 0
         rows = self._direct.query(_READ, (cursor, LONGEST_READ + 1))
         sequence, incarnation = rows[0][:2]
@@ -55,6 +63,7 @@ class SqliteFeed:
             newest = self._direct.query("SELECT id, kind, key, created FROM feed ORDER BY id DESC LIMIT 1")
             last = newest[0] if newest else None
         self._started, self._incarnation, self._last, self._version = True, incarnation, last, version
+        self._log_header = log_header
         return answer
 
     def close(self) -> None:
