@@ -28,6 +28,7 @@ from ostiary.kit.urls import MAX_URL, fold_host, parse_original_url
 
 # What no address holds; a fragment above all, since a server that cuts at it sees another path.
 _NO_ADDRESS = bytes(range(0x21)) + b"\x7f#"
+_SCHEMES = (b"https://", b"http://")
 _OWS = b" \t"
 _MOST_COMPLAINTS = 1000
 _HEADERS_DIFFER = "a check's headers contradict each other, or a visitor forged some; see how a check is decided"
@@ -135,7 +136,7 @@ class Responder:
             and self._trace is None
             and served.rules is not None
             and rules.base_url is not None
-            and ((start == 8 and url[:8] == b"https://") or (start == 7 and url[:7] == b"http://"))
+            and url.startswith(_SCHEMES)
             and start < slash
             and len(url) <= MAX_URL
             and len(url.translate(None, _NO_ADDRESS)) == len(url)
