@@ -62,7 +62,7 @@ from ostiary.sessions.lifecycle import Sessions
 from ostiary.sessions.models import Ticket
 from ostiary.sessions.own_password import OwnPassword
 from ostiary.settings.secret_key import with_secret_key
-from ostiary.settings.tree import Settings
+from ostiary.settings.tree import Settings, split_address
 from ostiary.storage import installation
 from ostiary.storage.base import new_id
 from ostiary.storage.direct import PostgresDirect, SqliteDirect
@@ -322,7 +322,9 @@ class Server:
         """Tells the log how to set up an installation that nobody has; of several workers one tells."""
         code = await self.parts.setup.first_code()
         if code is not None:
-            base = self.parts.settings.web.base_url or "http://<this server>:9000"
+            settings = self.parts.settings
+            port = split_address(settings.listen.http)[1]
+            base = settings.web.base_url or f"http://<this server>:{port}"
             # The one secret that a log may hold: it is made for whoever reads the log, and ends within the hour.
             _log.warning("setup_open", open=Shown(f"{base}{SETUP_URL}?{urlencode({'code': code})}"), minutes=60)
 

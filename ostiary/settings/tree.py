@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -248,6 +249,11 @@ class LogSettings(Section):
     format: Literal["auto", "console", "json"] = Field(
         default="auto", description="`auto` is `console` on a terminal and `json` elsewhere."
     )
+
+    @property
+    def as_json(self) -> bool:
+        """What ``format`` comes to in this process."""
+        return self.format == "json" or (self.format == "auto" and not sys.stderr.isatty())
 
 
 class BootstrapSettings(Section):
