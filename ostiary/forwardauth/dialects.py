@@ -4,6 +4,7 @@
 ingress-nginx's strict path check accepts it. The dialect is the last segment of the address and never guessed.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,6 +18,7 @@ OWN_PATHS = frozenset(
 ABOVE_OWN = tuple(f"{prefix}/".encode() for prefix in PREFIXES)
 
 NGINX_TARGETS = frozenset(f"{prefix}/auth/nginx".encode() for prefix in PREFIXES)
+_HOST = re.compile(rb"[?&]host=([^&]*)")
 _AUTH = tuple(f"{prefix}/auth/".encode() for prefix in PREFIXES)
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {"nginx": frozenset({"nginx", "any"})}
@@ -24,13 +26,23 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {"nginx": frozenset({"nginx", "any"
 
 
 def auth_endpoint(target: bytes) -> tuple[str, str] | None:
-    """(dialect, path secret or "") of a target below ``auth/``; None for any other. The query string means nothing."""
+    """(dialect, path secret or "") of a target below ``auth/``; None for any other."""
     path = target.partition(b"?")[0]
     for prefix in _AUTH:
         if path.startswith(prefix):
             dialect, _, secret = path[len(prefix) :].decode("latin-1").partition("~")
             return dialect, secret
     return None
+
+
+def chosen_host(target: bytes) -> bytes | None:
+    """The host that the proxy says chose its server, from ``?host=$host`` of the address that its configuration asks.
+
+    None without one. It can only forbid, so it does no harm that some proxies let a visitor add to that query; of two,
+    neither is believed.
+    """
+    found = _HOST.findall(target)
+    return None if not found else found[0] if len(found) == 1 else b""
 
 
 def nginx_status(verdict: Verdict, *, navigation: bool) -> bytes:

@@ -101,8 +101,10 @@ class Responder:
     ) -> bytes | Awaitable[bytes] | None:
         """The answer to one question; None if the target is none of the auth endpoints.
 
-        ``head`` is a whole, well-formed request head; ``method`` and the query string of ``target`` mean nothing.
+        ``head`` is a whole, well-formed request head; ``method`` means nothing, and the query string of ``target`` can
+        only forbid.
         """
+        chosen = None
         if target not in self._bare or self._kind_of(peer) not in self._kinds:
             endpoint = dialects.auth_endpoint(target)
             if endpoint is None:
@@ -110,6 +112,7 @@ class Responder:
             refusal = self._gate(*endpoint, peer)
             if refusal is not None:
                 return refusal
+            chosen = dialects.chosen_host(target)
         try:
             cookies, url, asked_method, forwarded_host, forwarded_uri, forwarded_method = cut(head)
             if url is None:
@@ -117,6 +120,8 @@ class Responder:
             start = url.find(b"://") + 3
             slash = url.find(b"/", start)
             host, path = url[start:slash], url[slash:]
+            if chosen is not None and chosen != host and not _same_host(chosen, host):
+                raise Refused("chosen_host_disagrees")
             if forwarded_host is not None and forwarded_host != host and not _same_host(forwarded_host, host):
                 raise Refused("forwarded_host_disagrees")
             if forwarded_uri is not None and forwarded_uri.rstrip(_OWS) != path.rstrip(_OWS):

@@ -1,5 +1,6 @@
 """What an authentication service can count on, proved on both nginx with a service that says what it is told."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ kind: Ingress
 metadata:
   name: hello
   annotations:
-    nginx.ingress.kubernetes.io/auth-url: http://ostiary.ostiary.svc.cluster.local:{port}/ostiary/auth/nginx
+    nginx.ingress.kubernetes.io/auth-url: http://ostiary.ostiary.svc.cluster.local:{port}/ostiary/auth/nginx?host=$host
     nginx.ingress.kubernetes.io/auth-signin: https://auth.example.com/ostiary/start?attempt=$authHeader0
     nginx.ingress.kubernetes.io/auth-response-headers: X-Ostiary-Attempt,X-authentik-username
 spec:
@@ -135,7 +136,7 @@ def test_the_question_says_what_the_template_says(door: Door) -> None:
     door.auth.answer = lambda _: Answer(200)
     door.get("/a%20b?x=%2F&y", ("X-Forwarded-Proto", "gopher"), ("X-Original-URL", "http://evil/"), method="POST")
     (seen,) = door.auth.seen
-    assert (seen.method, seen.target) == ("GET", "/ostiary/auth/nginx")
+    assert (seen.method, seen.target) == ("GET", f"/ostiary/auth/nginx?host={HOST}")
     assert seen.get("Host") == "ostiary.ostiary.svc.cluster.local"
     assert seen.get("X-Original-URL") == f"http://{HOST}/a%20b?x=%2F&y"
     assert seen.get("X-Original-Method") == "POST"
@@ -157,3 +158,13 @@ def test_what_the_visitor_gets(door: Door, status: int, visitor_gets: int) -> No
 def test_a_403_hides_the_services_cookie(door: Door) -> None:
     door.auth.answer = lambda _: Answer(403, [("Set-Cookie", "a=1")])
     assert not door.get("/").all("Set-Cookie")
+
+
+def test_question_tells_which_host_chose_the_server_beside_the_one_that_the_visitor_named(door: Door) -> None:
+    door.auth.answer = lambda _: Answer(403)
+    with socket.create_connection(door.address, timeout=5) as wire:
+        wire.sendall(f"GET http://{HOST}/x HTTP/1.1\r\nHost: other.example.com\r\nConnection: close\r\n\r\n".encode())
+        assert b" 403 " in wire.recv(1024)
+    (seen,) = door.auth.seen
+    assert seen.get("X-Original-URL") == "http://other.example.com/x"
+    assert seen.target == f"/ostiary/auth/nginx?host={HOST}"

@@ -112,6 +112,18 @@ async def test_fa_32_the_host_that_chose_the_server_decides_beside_the_one_that_
     assert (answer.status, answer.reason) == (403, "forwarded_host_disagrees")
 
 
+@pytest.mark.parametrize(
+    "query", ["?host=other.example.com", "?x=1&host=", "?host=hello.example.com&host=hello.example.com"]
+)
+async def test_fa_32_the_host_in_the_address_of_the_question_decides_too(house: House, query: str) -> None:
+    """ingress-nginx says ``$host`` only where auth-url asks it to."""
+    _, cookie = await inside(house)
+    await house.application("https://other.example.com")
+    assert (await house.ask(ROOT + "secret", cookie, target=f"{AUTH}?host=hello.example.com")).status == 200
+    answer = await house.ask(ROOT + "secret", cookie, target=AUTH + query)
+    assert (answer.status, answer.reason) == (403, "chosen_host_disagrees")
+
+
 async def test_fa_03_another_applications_address_through_an_undeclared_peer(house: House) -> None:
     _, cookie = await inside(house)
     await house.application("https://other.example.com")

@@ -35,9 +35,7 @@ async def issued(house: House) -> tuple[str, Claim, str]:
 
 async def redeemed(house: House, text: str, claim: Claim) -> Redeemed | None:
     async with house.database.writing() as w:
-        return await app_sessions.redeem(
-            w, secrets=house.secrets, now=house.clock.now(), text=text, claim=claim
-        )
+        return await app_sessions.redeem(w, secrets=house.secrets, now=house.clock.now(), text=text, claim=claim)
 
 
 async def test_a_ticket_is_good_once(house: House) -> None:
@@ -112,12 +110,12 @@ async def test_what_is_over_is_swept_away(house: House) -> None:
 def test_names_and_attributes_of_the_cookies() -> None:
     uuid = "0a1b2c3d-0000-0000-0000-000000000000"
     app, domain = app_cookie(uuid), domain_cookie(uuid, "example.com")
-    assert (app.name(True), app.name(False)) == ("__Host-ostiary_0a1b2c3d", "ostiary_0a1b2c3d")
-    assert (domain.name(True), domain.name(False)) == (
+    assert (app.name(secure=True), app.name(secure=False)) == ("__Host-ostiary_0a1b2c3d", "ostiary_0a1b2c3d")
+    assert (domain.name(secure=True), domain.name(secure=False)) == (
         "__Secure-ostiary_domain_0a1b2c3d",
         "ostiary_domain_0a1b2c3d",
     )
-    assert "Domain" not in app.header("v", True)
-    assert domain.header("v", True).endswith("; Domain=example.com")
+    assert "Domain" not in app.header("v", secure=True)
+    assert domain.header("v", secure=True).endswith("; Domain=example.com")
     assert isinstance(domain, DomainCookie)
-    assert domain.cleared(True).count("Domain=example.com") == 1
+    assert domain.cleared(secure=True).count("Domain=example.com") == 1
