@@ -34,11 +34,12 @@ Row = tuple[Any, ...]
 class SqliteDirect:
     """One autocommit connection that cannot write. Everything is synchronous and takes microseconds.
 
-    After a failure the next call opens the file again.
+    After a failure the next call opens the file again, and ``openings`` counts one more.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
+        self.openings = 0
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._index: WalIndex | None = None
@@ -53,16 +54,20 @@ class SqliteDirect:
                 self.close()
                 raise
 
-    def data_version(self) -> int:
-        """Changes exactly when another connection committed. Raises `storage.unreachable`, `storage.replaced`."""
+    def data_version(self) -> tuple[int, int]:
+        """Changes whenever another connection committed. Raises `storage.unreachable`, `storage.replaced`.
+
+        SQLite's number means nothing beyond the connection that was asked, and every connection begins with the same
+        one: so the count of openings is part of it.
+        """
         self._look()
         try:
-            version: int = self._open().execute("PRAGMA data_version").fetchone()[0]
+            number: int = self._open().execute("PRAGMA data_version").fetchone()[0]
             self._index = self._index or WalIndex.of(self._path)
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise failure(error) from error
-        return version
+        return self.openings, number
 
     def log_header(self) -> bytes | None:
         """Equal to what it was only if nobody has committed in between; None if that cannot be told so cheaply.
@@ -108,6 +113,7 @@ class SqliteDirect:
                 isolation_level=None,
                 check_same_thread=False,
             )
+            self.openings += 1
             self._connection.execute("PRAGMA query_only=ON")
         return self._connection
 

@@ -22,7 +22,7 @@ class SqliteFeed:
 
     def __init__(self, path: str | Path) -> None:
         self._direct = SqliteDirect(path)
-        self._version: int | None = None
+        self._version: tuple[int, int] | None = None
         self._log_header: bytes | None = None
         # The newest row that was read, whole: a feed whose row of that number reads otherwise is another feed.
         self._last: tuple[int, str, str, int] | None = None

@@ -1,5 +1,7 @@
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,22 @@ def test_a_direct_connection_reads_and_never_writes(sqlite_url: str) -> None:
         direct.query("DELETE FROM feed")
     assert direct.query("SELECT count(*) FROM users") == [(0,)]
     direct.close()
+
+
+def test_a_connection_that_was_opened_again_hides_nothing(sqlite_url: str) -> None:
+    # Every connection begins with the same data_version, so the number alone would say that nothing had happened.
+    path = sqlite_url.removeprefix("sqlite:///")
+    feed = SqliteFeed(path)
+    feed.read()
+    assert not feed.moved()
+    with pytest.raises(Unavailable):
+        feed._direct.query("SELECT no_such_column FROM users")
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("INSERT INTO feed (kind, key, created) VALUES ('session', 'ended', 0)")
+    assert feed.moved()
+    assert feed.read() == [("session", "ended")]
+    assert not feed.moved()
+    feed.close()
 
 
 @pytest.fixture
