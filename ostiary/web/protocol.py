@@ -318,7 +318,7 @@ class OstiaryProtocol(asyncio.Protocol):
         inner = self._inner
         if inner is None:  # refused: nothing is looked at any more
             return b""
-        self.deadline = self._door.second + self._door.limits.body_seconds
+        # The deadline stays: the time for a body runs from its head, and more bytes do not buy more of it.
         if self._body_left == math.inf:
             inner.data_received(data)
             rest = b""

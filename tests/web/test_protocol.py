@@ -1,6 +1,7 @@
 """The protocol on real sockets, and fed piece by piece without one."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
@@ -446,6 +447,23 @@ async def test_a_body_that_stops_coming_ends_the_connection(site: Site) -> None:
     line.send(b"POST /page HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhe")
     await settled(lambda: site.door.passed_on == 1)
     site.pass_seconds(Limits().body_seconds)
+    assert await line.rest() == b""
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 1000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n"])
+async def test_a_slow_body_is_ended_however_often_a_byte_comes(site: Site, framing: bytes) -> None:
+    line = await site.connect()
+    line.send(b"POST /page HTTP/1.1\r\n" + HOST + framing)
+    (connection,) = await connections(site)
+    await settled(lambda: site.door.passed_on == 1)
+    for _ in range(Limits().body_seconds):
+        before = connection._body_left if connection._body_left != math.inf else None
+        line.send(b"x")
+        if before is None:
+            await asyncio.sleep(0.001)
+        else:
+            await settled(lambda n=before: connection._body_left < n)  # type: ignore[misc]
+        site.pass_seconds(1)
     assert await line.rest() == b""
 
 
