@@ -244,3 +244,18 @@ async def test_ten_thousand_mutated_cookies_open_nothing(door: House) -> None:
     for mutant in list(mutants)[:20]:
         answer = await browser.http.get("/if/user/", headers={b"Cookie": f"{COOKIE}={mutant}".encode()})
         assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/if/user/password/", OUT])
+async def test_ad_07_no_link_changes_anything_and_no_form_without_its_token(door: House, path: str) -> None:
+    browser = door.browser()
+    await browser.sign_in()
+    fields = {"current": PASSWORD, "password": "another password", "password_repeat": "another password"}
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    for method in ("PUT", "PATCH", "DELETE"):
+        assert (await browser.http.request(method, path, headers=headers)).status_code == 405
+    assert (await browser.http.get(path, params=fields, headers=headers)).status_code == 200
+    for token in ({}, {"csrf": ""}, {"csrf": "A" * 22}):
+        assert (await browser.http.post(path, data=fields | token, headers=headers)).status_code == 403
+    assert await sessions(door) == 1
+    assert (await door.browser().sign_in()).status_code == 303
