@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ostiary.directory import fields
 from ostiary.directory.models import Token, User
-from ostiary.directory.users import ROOM, existing
+from ostiary.directory.users import ROOM, existing, held
 from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
@@ -54,7 +54,7 @@ class Tokens:
             return await self.create_in(
                 w,
                 identifier,
-                user=await existing(w, user_id),
+                user=await held(w, user_id),
                 intent=intent,
                 expires=expires,
                 description=description,
@@ -117,7 +117,7 @@ class Tokens:
         now = self._clock.now()
         key = b64(random_token())
         async with self._database.writing() as w:
-            token = await named(w, identifier)
+            token = await named(w, identifier, hold=True)
             if token.expires is not None:
                 token.expires = now + (token.expires - token.created)
             token.created = now
@@ -129,7 +129,7 @@ class Tokens:
     async def delete(self, identifier: str, *, by: Actor) -> None:
         """Deletes a token; its key stops at once."""
         async with self._database.writing() as w:
-            token = await named(w, identifier)
+            token = await named(w, identifier, hold=True)
             await self._record(w, Action.MODEL_DELETED, token, await existing(w, token.user_id), by)
             await w.delete(token)
 
@@ -170,9 +170,10 @@ class Tokens:
         )
 
 
-async def named(r: Reading, identifier: str) -> Token:
-    """The token of that identifier. Raises `token.not_found`."""
-    token = await r.scalar(select(Token).where(Token.identifier == fields.identifier(identifier)))
+async def named(r: Reading, identifier: str, *, hold: bool = False) -> Token:
+    """The token of that identifier; ``hold`` it against other transactions. Raises `token.not_found`."""
+    query = select(Token).where(Token.identifier == fields.identifier(identifier))
+    token = await r.scalar(query.with_for_update() if hold else query)
     if token is None:
         raise NotFound("token.not_found", "identifier: there is no token of that name.", field="identifier")
     return token

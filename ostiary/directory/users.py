@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from ostiary.directory import fields
-from ostiary.directory.membership import PEOPLE
+from ostiary.directory.membership import PEOPLE, one_at_a_time
 from ostiary.directory.models import Group, Membership, User
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.superusers import superuser_kept
@@ -99,6 +99,9 @@ class Users:
         )
         if password_hash and user.type not in PEOPLE:
             raise _no_password_for_service_accounts()
+        if groups:
+            # None of them may be deleted between being found and being joined.
+            await one_at_a_time(w)
         w.add(user)
         await _flush(w, user.username)
         for group_name in dict.fromkeys(groups):
@@ -142,7 +145,7 @@ class Users:
         if attributes is not None:
             new["attributes"] = fields.attributes(attributes)
         async with self._database.writing() as w, superuser_kept(w, force=force or type is None):
-            user = await existing(w, user_id)
+            user = await held(w, user_id)
             if new.get("type", user.type) not in PEOPLE and user.password_hash is not None:
                 raise _no_password_for_service_accounts()
             await self._change(w, user, new, by)
@@ -152,14 +155,14 @@ class Users:
         """Gives a user another username. Raises `user.username_taken`."""
         new = canonical(username)
         async with self._database.writing() as w:
-            user = await existing(w, user_id)
+            user = await held(w, user_id)
             await self._change(w, user, {"username": new}, by)
             return user
 
     async def disable(self, user_id: int, *, force: bool = False, by: Actor) -> User:
         """Ends all sessions of a user and lets nobody in as them. Raises `user.last_superuser` unless ``force``."""
         async with self._database.writing() as w, superuser_kept(w, force=force):
-            user = await existing(w, user_id)
+            user = await held(w, user_id)
             await self._change(w, user, {"is_active": False}, by)
             # Else the old sessions would come back to life when the account does.
             await self._end_sessions(w, user_id, None)
@@ -168,14 +171,14 @@ class Users:
     async def enable(self, user_id: int, *, by: Actor) -> User:
         """Lets a disabled user sign in again."""
         async with self._database.writing() as w:
-            user = await existing(w, user_id)
+            user = await held(w, user_id)
             await self._change(w, user, {"is_active": True}, by)
             return user
 
     async def delete(self, user_id: int, *, force: bool = False, by: Actor) -> None:
         """Deletes a user and all that hangs on them. Raises `user.last_superuser` unless ``force``."""
         async with self._database.writing() as w, superuser_kept(w, force=force):
-            user = await existing(w, user_id)
+            user = await held(w, user_id)
             await self._end_sessions(w, user_id, None)
             await w.delete(user)
             await record(
@@ -197,7 +200,7 @@ class Users:
         self, w: Writing, user_id: int, stored: str, *, keep_session: str | None = None, by: Actor
     ) -> User:
         """The same within the caller's transaction, with a password that is hashed already."""
-        user = await existing(w, user_id)
+        user = await held(w, user_id)
         if user.type not in PEOPLE:
             raise _no_password_for_service_accounts()
         user.password_hash = stored
@@ -228,6 +231,15 @@ class Users:
 async def existing(r: Reading, user_id: int) -> User:
     """The user of that id. Raises `user.not_found`."""
     user = await r.get(User, user_id)
+    if user is None:
+        raise NotFound("user.not_found", "There is no user of that id.", field="user")
+    return user
+
+
+async def held(w: Writing, user_id: int) -> User:
+    """The user of that id, held against changes by other transactions. Raises `user.not_found`."""
+    # FOR NO KEY UPDATE on PostgreSQL: sessions that begin meanwhile refer to the row without waiting for it.
+    user = await w.get(User, user_id, with_for_update={"key_share": True}, populate_existing=True)
     if user is None:
         raise NotFound("user.not_found", "There is no user of that id.", field="user")
     return user

@@ -1,12 +1,15 @@
+import asyncio
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from ostiary.directory.models import User
 from ostiary.directory.users import Users, by_username, existing, find_for_sign_in, listed
 from ostiary.events.listing import events
 from ostiary.events.record import COMMAND, Actor
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound, OstiaryError
+from ostiary.storage.engine import open_engine
 from ostiary.storage.session import Database, Writing
 from tests.clock import FakeClock
 
@@ -195,3 +198,23 @@ async def test_unknown_users_are_not_found(users: Users) -> None:
     ):
         with pytest.raises(NotFound):
             await attempt
+
+
+async def test_changes_at_once_end_in_a_sentence_and_never_in_an_error(
+    database_url: str, database: Database, clock: FakeClock, users: Users
+) -> None:
+    other_database = Database(open_engine(database_url))
+    other = Users(database=other_database, clock=clock, passwords=users._passwords)
+    for number in range(5):
+        user = await users.create(f"user{number}", by=COMMAND)
+        done = await asyncio.gather(
+            users.delete(user.id, by=COMMAND),
+            other.rename(user.id, f"renamed{number}", by=COMMAND),
+            users.disable(user.id, by=COMMAND),
+            other.set_password(user.id, "a good password", by=COMMAND),
+            other.delete(user.id, by=COMMAND),
+            return_exceptions=True,
+        )
+        assert all(result is None or isinstance(result, User | NotFound) for result in done), done
+        assert [result for result in (done[0], done[4]) if result is None] == [None]
+    await other_database.close()
