@@ -12,6 +12,7 @@ from datetime import datetime
 
 from ostiary.kit.errors import InvalidInput
 from ostiary.kit.tokens import b64, digest, unb64
+from ostiary.kit.urls import location
 from ostiary.storage.secrets import Secrets
 
 ATTEMPT_SECONDS = 600
@@ -71,8 +72,11 @@ def read(secrets: Secrets, text: str, now: datetime) -> Attempt:
 
 
 def url_hash(host_key: str, target: bytes) -> str:
-    """Stands for an address inside an attempt. The scheme is no part of it: proxies may differ about it."""
-    return b64(digest(host_key.encode() + b"\0" + target)[:16])
+    """Stands for an address inside an attempt. The scheme is no part of it: proxies may differ about it.
+
+    Bytes beyond ASCII count as their escapes, which is what becomes of them in a Location header.
+    """
+    return b64(digest(host_key.encode() + b"\0" + location("", target).encode("ascii"))[:16])
 
 
 def address(attempt: Attempt, rd: tuple[str | None, bytes] | None) -> bytes | None:
