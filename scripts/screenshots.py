@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import ViewportSize
+
 from tests.journeys.house import House, Plan, built
 from tests.journeys.pages import expect_sign_in
-
 from tests.rig.browser import chromium
 from tests.rig.nginx import WHEEL
 
@@ -22,8 +22,7 @@ def main() -> None:
         folder = Path(name)
         plan = Plan(WHEEL, "sqlite", "http", "in_place")
         with built(plan, folder, f"sqlite:///{folder}/data/ostiary.sqlite3") as house:
-            house.ostiary("user", "create", "anna", "--password-stdin", stdin="a door that knows me")
-            house.add_app("hello")
+            house.prepare(house.person("anna", "a door that knows me"), house.app("hello"))
             take(house)
 
 

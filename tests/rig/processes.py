@@ -54,6 +54,10 @@ class Processes:
             os.killpg(process.pid, signal.SIGKILL)
         return process.wait(timeout)
 
+    def alive(self, name: str) -> bool:
+        """Whether a process that was started still runs."""
+        return next(process for known, process in self._running if known == name).poll() is None
+
     def log(self, name: str) -> str:
         """What a process has written so far."""
         return (self._logs / f"{name}.log").read_text(errors="replace")
