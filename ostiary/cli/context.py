@@ -68,6 +68,7 @@ def run(context: typer.Context, body: Callable[["Parts"], Awaitable[T]]) -> T:
 
 def fail(error: OstiaryError) -> int:
     """Prints one sentence with its code and field; returns the exit status: 2 for the input, 1 for the world."""
-    field = f" ({error.field})" if error.field else ""
+    # Many sentences begin with their field, or name it on the way; those need not say it twice.
+    field = f" ({error.field})" if error.field and error.field not in error.message else ""
     err.print(f"error: {error.message}{field} [{error.code}]", markup=False)
     return 1 if isinstance(error, Unavailable) else 2

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+# The library hands out no public name for these.
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
+
 import ostiary
 from ostiary.cli.commands import Commands
 from ostiary.cli.context import Invocation, fail
-from ostiary.kit.errors import OstiaryError
+from ostiary.kit.errors import InvalidInput, OstiaryError
 
 app = typer.Typer(
     name="ostiary",
@@ -47,6 +50,21 @@ def main() -> None:
     # Whatever is written holds people's data: the database, its journal, backups.
     os.umask(0o077)
     try:
-        app()
+        # The name is given because `python -m ostiary` would otherwise call itself that in its help.
+        sys.exit(app(prog_name="ostiary", standalone_mode=False))
+    except typer.Abort:
+        sys.exit(130)
     except OstiaryError as error:
         sys.exit(fail(error))
+    except NoArgsIsHelpError:
+        # Making this error has printed the help already.
+        sys.exit(2)
+    except UsageError as error:
+        sys.exit(fail(_wrong_usage(error)))
+
+
+def _wrong_usage(error: UsageError) -> OstiaryError:
+    """What the command line's library found wrong, in the house's form: one sentence, and where to look."""
+    command = error.ctx.command_path if error.ctx else "ostiary"
+    sentence = error.format_message().rstrip(".")
+    return InvalidInput("command.usage", f"{sentence}; see {command} --help.")
