@@ -383,7 +383,7 @@ async def _say_added(parts: Parts, made: Protected) -> None:
     say()
     say("Annotations for ingress-nginx, if this server is the service `ostiary` in the namespace `ostiary`:")
     annotation = "  nginx.ingress.kubernetes.io"
-    say(f"{annotation}/auth-url: http://ostiary.ostiary.svc.cluster.local:9000/ostiary/auth/nginx")
+    say(f"{annotation}/auth-url: http://ostiary.ostiary.svc.cluster.local:9000/ostiary/auth/nginx?host=$host")
     say(f"{annotation}/auth-signin: {start}")
     say(f"{annotation}/auth-response-headers: {headers}")
     if not in_place:

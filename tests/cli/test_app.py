@@ -78,7 +78,7 @@ def test_one_command_protects_an_application(ostiary: Ostiary) -> None:
     assert added.status == 0
     assert "hello guards https://hello.example.com." in added.out
     assert "Access: whoever meets any of these.\n   0  group staff\n" in added.out
-    assert "auth-url: http://ostiary.ostiary.svc.cluster.local:9000/ostiary/auth/nginx\n" in added.out
+    assert "auth-url: http://ostiary.ostiary.svc.cluster.local:9000/ostiary/auth/nginx?host=$host\n" in added.out
     assert "auth-signin: https://hello.example.com/ostiary/start\n" in added.out
     assert ostiary("app", "list").out.splitlines()[1].split() == [
         "hello",
