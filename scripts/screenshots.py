@@ -1,5 +1,6 @@
 """Takes the pictures of the sign-in page that the documents show, from a running installation."""
 
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -21,8 +22,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ostiary-screenshots-") as name:
         folder = Path(name)
         plan = Plan(WHEEL, "sqlite", "http", "in_place")
-        with built(plan, folder, f"sqlite:///{folder}/data/ostiary.sqlite3") as house:
-            house.prepare(house.person("anna", "a door that knows me"), house.app("hello"))
+        url = f"sqlite:///{folder}/data/ostiary.sqlite3"
+        with built(plan, folder, url, OSTIARY_BOOTSTRAP__PASSWORD=secrets.token_hex()) as house:
+            house.prepare(house.app("hello", "--everyone", "--name", "Hello World"))
             take(house)
 
 

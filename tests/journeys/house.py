@@ -99,8 +99,8 @@ class House:
 
 
 @contextmanager
-def built(plan: Plan, folder: Path, database_url: str) -> Iterator[House]:
-    """Starts everything and ends everything."""
+def built(plan: Plan, folder: Path, database_url: str, **more: str) -> Iterator[House]:
+    """Starts everything and ends everything. ``more`` are further settings, such as ``OSTIARY_LOG__LEVEL``."""
     # A loopback address of its own, so that the manifests' port 9000 is free whoever else runs tests here.
     address = f"127.{64 + secrets.randbelow(128)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
     ports = {"http": free_port(), "https": free_port()}
@@ -120,6 +120,7 @@ def built(plan: Plan, folder: Path, database_url: str) -> Iterator[House]:
             "OSTIARY_LISTEN__HTTP": f"{address}:9000",
             "OSTIARY_LISTEN__METRICS": f"{address}:9300",
             "OSTIARY_LOG__LEVEL": "debug",
+            **more,
         }
         house = House(plan, folder, processes, environ, ports, recorder, certificate)
         processes.start("ostiary", [sys.executable, "-m", "ostiary", "serve", "--workers", "2"], environ)
