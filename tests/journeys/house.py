@@ -3,6 +3,7 @@ applications, all on loopback."""
 
 import json
 import os
+import re
 import secrets
 import ssl
 import subprocess
@@ -92,6 +93,10 @@ class House:
         where = ("--host", self.url(name, ""), "--handoff", self.plan.handoff)
         return ("app", "add", name, *where, *(options or ("--everyone",))), ""
 
+    def workers(self) -> list[int]:
+        """The process ids of the workers, as the log names them."""
+        return [int(pid) for pid in re.findall(r'"worker_ready", "worker": (\d+)', self.processes.log("ostiary"))]
+
     def agent(self) -> Agent:
         """A fresh profile of the miniature browser."""
         tls = ssl.create_default_context(cafile=self.certificate.authority) if self.certificate else None
@@ -120,6 +125,7 @@ def built(plan: Plan, folder: Path, database_url: str, **more: str) -> Iterator[
             "OSTIARY_LISTEN__HTTP": f"{address}:9000",
             "OSTIARY_LISTEN__METRICS": f"{address}:9300",
             "OSTIARY_LOG__LEVEL": "debug",
+            "OSTIARY_LOG__FORMAT": "json",
             **more,
         }
         house = House(plan, folder, processes, environ, ports, recorder, certificate)
