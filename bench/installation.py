@@ -103,14 +103,14 @@ class Installation:
 
 
 class Server:
-    """A running `ostiary serve`."""
+    """A running `ostiary serve`; ``around`` is a command that runs another."""
 
-    def __init__(self, installation: Installation, workers: int = 1) -> None:
+    def __init__(self, installation: Installation, workers: int = 1, around: Sequence[str] = ()) -> None:
         self.workers = workers
         self._log = installation.directory / f"serve-{random.token_hex(4)}.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ostiary", "serve", "--workers", str(workers)],
+                [*around, sys.executable, "-m", "ostiary", "serve", "--workers", str(workers)],
                 env={**os.environ, "PYTHONPATH": str(ROOT), **installation.environ},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -129,15 +129,16 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int]:
-        return "127.0.0.1", int(self._events("listening", 1)[0]["http"].rpartition(":")[2])
+        return "127.0.0.1", int(self.events("listening", 1)[0]["http"].rpartition(":")[2])
 
     def wait_until_ready(self) -> None:
-        self._events("worker_ready", self.workers)
+        self.events("worker_ready", self.workers)
 
     def worker_pids(self) -> list[int]:
-        return [int(event["worker"]) for event in self._events("worker_ready", self.workers)]
+        return [int(event["worker"]) for event in self.events("worker_ready", self.workers)]
 
-    def _events(self, event: str, count: int) -> list[dict[str, Any]]:
+    def events(self, event: str, count: int) -> list[dict[str, Any]]:
+        """At least so many lines of the log about one event; waits for them."""
         while True:
             text = self._log.read_text()
             found = [

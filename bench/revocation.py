@@ -37,7 +37,7 @@ def revocations(report: Report, directory: Path, kind: str, database: str, *, ti
 async def _measure(installation: Installation, times: int) -> list[tuple[float, int]]:
     parts = await build(installation.settings)
     try:
-        browsers = await _signed_in(parts, times)
+        browsers = await signed_in(parts, times)
         with installation.served(WORKERS) as server, _lines(server) as lines:
             return [await _revoke(parts, turn, browser, lines) for turn, browser in enumerate(browsers)]
     finally:
@@ -61,7 +61,7 @@ async def _revoke(parts: Parts, turn: int, browser: Browser, lines: list[socket.
     return time.monotonic() - committed, stale
 
 
-async def _signed_in(parts: Parts, count: int) -> list[Browser]:
+async def signed_in(parts: Parts, count: int) -> list[Browser]:
     secrets = Secrets([KEY])
     await parts.applications.add_proxied(
         "bench", access="everyone", proxy={"external_host": "https://app.bench.example"}, by=COMMAND

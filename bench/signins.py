@@ -30,9 +30,9 @@ def sign_ins(report: Report, directory: Path, *, rounds: int, seconds: float) ->
     names = installation.give_password(200)
     ours, bare = [], []
     with installation.served() as server:
-        _sign_in(server.address, names[0])
+        sign_in(server.address, names[0])
         for _ in range(rounds):
-            ours.append(_rate(seconds, CLIENTS, lambda name: _sign_in(server.address, name), names))
+            ours.append(_rate(seconds, CLIENTS, lambda name: sign_in(server.address, name), names))
             bare.append(_bare(seconds))
     report.add(Line("sign-ins", f"Argon2 alone, {THREADS} thread{'s' * (THREADS > 1)}", median(bare), "/s"))
     ratio = median(mine / theirs for mine, theirs in zip(ours, bare, strict=True))
@@ -76,7 +76,7 @@ def _verify(hasher: PasswordHasher, stored: str) -> None:
     hasher.verify(stored, PASSWORD)
 
 
-def _sign_in(address: tuple[str, int], name: str) -> None:
+def sign_in(address: tuple[str, int], name: str) -> None:
     """As a browser does: the page, then the form with what the page said."""
     connection = HTTPConnection(*address, timeout=60)
     try:
