@@ -20,7 +20,7 @@ import ostiary.schema  # noqa: F401 - the triggers below need every model
 from ostiary.sessions.app_sessions import app_cookie
 from ostiary.settings.load import load
 from ostiary.settings.tree import Settings
-from ostiary.storage.feed import no_triggers, triggers
+from ostiary.storage.feed import triggers
 from ostiary.storage.secrets import Secrets
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +70,8 @@ class Installation:
         application session; and the first ``signed_in`` of those sessions again as cookies."""
         with closing(sqlite3.connect(self.file, isolation_level=None)) as c:
             # A million announcements would only be trimmed again; the server has not been started yet.
-            for statement in ("PRAGMA synchronous=OFF", "BEGIN", *no_triggers("sqlite")):
+            laid = c.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+            for statement in ("PRAGMA synchronous=OFF", "BEGIN", *(f"DROP TRIGGER {name}" for (name,) in laid)):
                 c.execute(statement)
             (now,) = c.execute("SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000").fetchone()
             providers = list(_applications(c, applications, now))

@@ -327,6 +327,8 @@ class Server:
             base = settings.web.base_url or f"http://<this server>:{port}"
             # The one secret that a log may hold: it is made for whoever reads the log, and ends within the hour.
             _log.warning("setup_open", open=Shown(f"{base}{SETUP_URL}?{urlencode({'code': code})}"), minutes=60)
+        elif await self.parts.setup.is_open():
+            _log.info("setup_code_still_good", advice="`ostiary setup-code` makes another")
 
     def _jobs(self) -> Jobs:
         parts = self.parts

@@ -55,7 +55,7 @@ class SqliteFreshness:
             while True:
                 statement, parameters = load.send(self._direct.query(statement, parameters))
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            return stop.value  # type: ignore[no-any-return]  # StopIteration is untyped
         finally:
             load.close()
 
@@ -123,7 +123,7 @@ class PostgresFreshness:
                 rows = await self._direct.query(numbered(statement), *parameters)
                 statement, parameters = load.send(rows)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            return stop.value  # type: ignore[no-any-return]  # StopIteration is untyped
         finally:
             load.close()
 

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from ostiary.kit.errors import OstiaryError
+from ostiary.kit.errors import OstiaryError, Unavailable
 from ostiary.settings.load import load
 
 
@@ -31,5 +31,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main(*sys.argv[1:]))
     except OstiaryError as error:
-        sys.stderr.write(f"error: {error.message} [{error.code}]\n")
-        sys.exit(2)
+        field = f" ({error.field})" if error.field else ""
+        sys.stderr.write(f"error: {error.message}{field} [{error.code}]\n")
+        sys.exit(1 if isinstance(error, Unavailable) else 2)

@@ -75,7 +75,7 @@ class Users:
         *,
         name: str = "",
         email: str = "",
-        type: str = "internal",  # noqa: A002
+        type: str = "internal",  # noqa: A002 - the field's name
         path: str = "users",
         attributes: Any = None,
         password_hash: str | None = None,
@@ -126,7 +126,7 @@ class Users:
         *,
         name: str | None = None,
         email: str | None = None,
-        type: str | None = None,  # noqa: A002
+        type: str | None = None,  # noqa: A002 - the field's name
         path: str | None = None,
         attributes: Any = None,
         force: bool = False,

@@ -65,7 +65,7 @@ class Portal:
         if not new:
             errors["password"] = "Choose a new password."  # noqa: S105 - a sentence
         elif new != repeated:
-            errors["password_repeat"] = "The two passwords differ. Type the same one twice."  # noqa: S105
+            errors["password_repeat"] = "The two passwords differ. Type the same one twice."  # noqa: S105 - a sentence
         if errors:
             return self._password_page(person, errors, 400)
         cookies = "; ".join(visit.request.headers.getlist("cookie"))

@@ -87,21 +87,6 @@ def triggers(dialect: str) -> list[str]:
     return [_POSTGRES_FEED, _POSTGRES_REFUSE, *(statement for table in TRIGGERED for statement in _postgres(table))]
 
 
-def no_triggers(dialect: str) -> list[str]:
-    """The statements that take every trigger away, for a restore that announces itself as a whole."""
-    if dialect == "sqlite":
-        return [
-            f"DROP TRIGGER IF EXISTS feed_{table}_{verb}"
-            for table in TRIGGERED
-            for verb in ("insert", "update", "delete")
-        ]
-    return [
-        f"DROP TRIGGER IF EXISTS feed_{verb} ON {table}"
-        for table in TRIGGERED
-        for verb in ("write", "update", "truncate")
-    ]
-
-
 def _updated(table: str) -> str:
     quiet = QUIET.get(table)
     if not quiet:

@@ -1,7 +1,7 @@
 """Leases: of all processes, one runs a job; if it dies, another follows.
 
 Time is the database's clock alone, so machines whose clocks disagree still agree on who holds a lease. ``fence`` grows
-with every new holder: what a former holder writes late can be told from what its successor wrote.
+with every new holder, so that work which is not idempotent can tell a former holder's late write from its successor's.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from ostiary.kit.errors import Conflict
-from ostiary.storage.session import Database, Writing
+from ostiary.storage.session import Database
 
 _NOW: Final[Mapping[str, str]] = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
@@ -50,16 +49,3 @@ class Leases:
                 text("UPDATE leases SET expires = 0 WHERE name = :name AND holder = :holder"),
                 {"name": name, "holder": self._holder},
             )
-
-    async def still_held(self, w: Writing, name: str, fence: int) -> None:
-        """Inside a job's own transaction: raises `lease.lost` unless the lease is ours under ``fence``."""
-        lock = "" if self._database.is_sqlite else " FOR SHARE"
-        held = await w.scalar(
-            text(
-                "SELECT 1 FROM leases WHERE name = :name AND holder = :holder AND fence = :fence"
-                f" AND expires > {self._now}{lock}"
-            ),
-            {"name": name, "holder": self._holder, "fence": fence},
-        )
-        if held is None:
-            raise Conflict("lease.lost", f"Another process has taken over {name}.")

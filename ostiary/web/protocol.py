@@ -107,7 +107,7 @@ class OstiaryProtocol(asyncio.Protocol):
         self._connections: set[Any] = server_state.connections
         self._app_state = app_state
         self._loop = loop
-        self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made, before anything reads it
         self._peer = ""
         self._buffer = bytearray()
         self._inner: _OneRequest | None = None

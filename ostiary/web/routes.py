@@ -86,7 +86,7 @@ class Routes:
         visits = self._visits
 
         async def anyone(request: Request) -> Response:
-            return await handler(await visits.of(request))  # type: ignore[arg-type]
+            return await handler(await visits.of(request))  # type: ignore[arg-type]  # `who` says which
 
         async def signed_in(request: Request) -> Response:
             visit = await visits.of(request)
@@ -97,7 +97,7 @@ class Routes:
             return anyone
         if who is Who.SIGNED_IN:
             return signed_in
-        return handler  # type: ignore[return-value]
+        return handler  # type: ignore[return-value]  # `who` says which kind it is
 
     def built(self) -> list[Route]:
         """What the application mounts."""

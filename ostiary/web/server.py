@@ -95,7 +95,7 @@ class _Worker:
         config = uvicorn.Config(
             self.served.asgi,
             interface="asgi3",
-            http=self.door.protocol,  # type: ignore[arg-type]
+            http=self.door.protocol,  # type: ignore[arg-type]  # it is called like a class
             ws="none",
             lifespan="off",
             log_config=None,

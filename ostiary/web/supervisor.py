@@ -116,7 +116,7 @@ class Supervisor:
         link, worker_link = socket.socketpair()
         fds = (self.plan.http, worker_control.fileno(), worker_link.fileno())
         with worker_control, worker_link:
-            process = subprocess.Popen([*self.plan.worker, ",".join(map(str, fds))], pass_fds=fds)  # noqa: S603
+            process = subprocess.Popen([*self.plan.worker, ",".join(map(str, fds))], pass_fds=fds)  # noqa: S603 - our own words
         control.settimeout(0)
         worker = Worker(process, control, Link(link))
         self.workers.append(worker)
@@ -237,7 +237,7 @@ def replace_process(plan: Plan) -> None:
     """Becomes the supervisor, in the same process but without what this one has imported."""
     for fd in (plan.http, plan.metrics):
         os.set_inheritable(fd, True)  # noqa: FBT003 - the function takes no keyword
-    os.execv(sys.executable, [sys.executable, "-m", __name__, json.dumps(asdict(plan))])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", __name__, json.dumps(asdict(plan))])  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 import asyncio
 
-import pytest
 from sqlalchemy import text
 
-from ostiary.kit.errors import Conflict
 from ostiary.storage.leases import Leases
 from ostiary.storage.session import Database
 
@@ -35,16 +33,3 @@ async def test_the_number_grows_with_every_new_holding(database: Database) -> No
 async def test_of_many_that_ask_at_once_one_gets_it(database: Database) -> None:
     answers = await asyncio.gather(*(Leases(database, f"h{n}").acquire("trim", 60) for n in range(10)))
     assert [answer for answer in answers if answer is not None] == [1]
-
-
-async def test_a_former_holder_cannot_commit_what_it_began(database: Database) -> None:
-    ours, theirs = Leases(database, "a"), Leases(database, "b")
-    fence = await ours.acquire("trim", 60)
-    assert fence
-    async with database.writing() as w:
-        await ours.still_held(w, "trim", fence)
-    await _let_expire(database)
-    assert await theirs.acquire("trim", 60)
-    async with database.writing() as w:
-        with pytest.raises(Conflict, match=r"lease\.lost"):
-            await ours.still_held(w, "trim", fence)

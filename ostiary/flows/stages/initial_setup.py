@@ -42,7 +42,7 @@ class InitialSetup:
         if not password:
             errors["password"] = "Choose a password."  # noqa: S105 - a sentence
         elif password != repeated:
-            errors["password_repeat"] = "The two passwords differ. Type the same one twice."  # noqa: S105
+            errors["password_repeat"] = "The two passwords differ. Type the same one twice."  # noqa: S105 - a sentence
         if errors:
             return Again(errors)
         by = Actor(None, None, visitor.client_ip)
