@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ostiary.cli.context import out
+import typer
 
 
 def show_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -14,5 +14,5 @@ def show_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None
 
 
 def say(line: str = "") -> None:
-    """Prints a line as it is: what looks like markup in a name is part of the name."""
-    out.print(line, markup=False)
+    """Prints a line as it is."""
+    typer.echo(line)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
-from rich.console import Console
 
 from ostiary.kit.errors import OstiaryError, Unavailable
 from ostiary.settings.load import Loaded, load
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from ostiary.app import Parts
 
 T = TypeVar("T")
-
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Invocation:
     def load(self) -> Loaded:
         loaded = load(self.config, os.environ)
         for warning in loaded.warnings:
-            err.print(f"warning: {warning}", markup=False)
+            typer.echo(f"warning: {warning}", err=True)
         return loaded
 
 
@@ -70,5 +66,5 @@ def fail(error: OstiaryError) -> int:
     """Prints one sentence with its code and field; returns the exit status: 2 for the input, 1 for the world."""
     # Many sentences begin with their field, or name it on the way; those need not say it twice.
     field = f" ({error.field})" if error.field and error.field not in error.message else ""
-    err.print(f"error: {error.message}{field} [{error.code}]", markup=False)
+    typer.echo(f"error: {error.message}{field} [{error.code}]", err=True)
     return 1 if isinstance(error, Unavailable) else 2

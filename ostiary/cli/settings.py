@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ostiary.cli.context import invocation, out
+from ostiary.cli.context import invocation
 from ostiary.settings.show import markdown, shown
 
 
@@ -22,4 +22,4 @@ def settings(
     values = shown(loaded.settings)
     width = max(map(len, values))
     for name, value in values.items():
-        out.print(f"{name:<{width}}  {value}  ({loaded.sources[name]})", markup=False)
+        typer.echo(f"{name:<{width}}  {value}  ({loaded.sources[name]})")

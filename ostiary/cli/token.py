@@ -8,7 +8,7 @@ from ostiary.app import Parts
 from ostiary.applications.registry import existing
 from ostiary.cli import asking
 from ostiary.cli.columns import say, show_columns
-from ostiary.cli.context import err, run
+from ostiary.cli.context import run
 from ostiary.directory.models import Token
 from ostiary.directory.tokens import DEFAULT_LIFETIME, listed
 from ostiary.directory.users import by_username
@@ -104,7 +104,7 @@ def delete(
 
 
 def _show_key(key: str) -> None:
-    err.print("This key is not shown again:", markup=False)
+    typer.echo("This key is not shown again:", err=True)
     say(key)
 
 

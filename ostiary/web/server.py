@@ -136,6 +136,7 @@ class _Worker:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.enable()
         self.inherited.control.send(READY)
 
     def _tick(self) -> None:
