@@ -14,7 +14,6 @@ class Action(StrEnum):
     LOCKOUT = "lockout"
     USER_WRITE = "user_write"
     PASSWORD_SET = "password_set"  # noqa: S105 - the name of a fact
-    SECRET_VIEW = "secret_view"  # noqa: S105 - the name of a fact
     SECRET_ROTATE = "secret_rotate"  # noqa: S105 - the name of a fact
     AUTHORIZE_APPLICATION = "authorize_application"
     ACCESS_REFUSED = "access_refused"
@@ -22,11 +21,7 @@ class Action(StrEnum):
     MODEL_UPDATED = "model_updated"
     MODEL_DELETED = "model_deleted"
     POLICY_EXCEPTION = "policy_exception"
-    SUSPICIOUS_REQUEST = "suspicious_request"
-    CONFIGURATION_ERROR = "configuration_error"
     CONFIGURATION_WARNING = "configuration_warning"
-    SYSTEM_EXCEPTION = "system_exception"
-    SYSTEM_TASK_EXCEPTION = "system_task_exception"
     SETUP_COMPLETED = "setup_completed"
     DATA_RESTORED = "data_restored"
 
@@ -43,7 +38,6 @@ _SENTENCES: Final[Mapping[Action, str]] = {
     Action.LOCKOUT: "Too many failed sign-ins: an account, a known device or a client address is locked for a while.",
     Action.USER_WRITE: "A user was created or changed; the context names the fields.",
     Action.PASSWORD_SET: "A password was set, by its owner or an administrator; that person's other sessions ended.",
-    Action.SECRET_VIEW: "A secret that can be shown again was shown to somebody.",
     Action.SECRET_ROTATE: "A token got a new key, and the old one stopped working.",
     Action.AUTHORIZE_APPLICATION: "A person was let through to an application and a session there began.",
     Action.ACCESS_REFUSED: "A known person was refused at an application; once an hour per session and reason.",
@@ -51,11 +45,7 @@ _SENTENCES: Final[Mapping[Action, str]] = {
     Action.MODEL_UPDATED: "An object other than a user was changed.",
     Action.MODEL_DELETED: "An object was deleted.",
     Action.POLICY_EXCEPTION: "A policy failed while it was evaluated, and therefore denied.",
-    Action.SUSPICIOUS_REQUEST: "A request contradicted itself as no honest client's does, and was refused.",
-    Action.CONFIGURATION_ERROR: "Something cannot work as it is configured; the context says what to change.",
     Action.CONFIGURATION_WARNING: "Something works, but its configuration is likely not what was meant.",
-    Action.SYSTEM_EXCEPTION: "Ostiary met an error that it did not expect.",
-    Action.SYSTEM_TASK_EXCEPTION: "A background job failed; it is tried again at its next turn.",
     Action.SETUP_COMPLETED: "The first administrator was set up; the set-up page is closed for good.",
     Action.DATA_RESTORED: "A backup was restored and a new incarnation of the data began.",
 }

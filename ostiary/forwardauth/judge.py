@@ -124,5 +124,6 @@ class Judge:
                 host=host,
                 reason=opinion.refusal or "",
                 rules=tuple(part.text for part in opinion.decision.reasons if part.result is not Result.FOR),
+                erred=tuple(part.text for part in opinion.decision.reasons if part.result is Result.ERROR),
             )
         )

@@ -20,7 +20,8 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Who was refused where, and why. ``rules`` are the policy engine's sentences, for administrators."""
+    """Who was refused where, and why. ``rules`` are the policy engine's sentences, for administrators; ``erred`` those
+    of rules that failed instead of answering."""
 
     login_id: str
     user_id: int
@@ -30,6 +31,7 @@ class Refusal:
     host: str
     reason: str
     rules: tuple[str, ...]
+    erred: tuple[str, ...] = ()
 
 
 class Refusals:
@@ -65,21 +67,26 @@ class Refusals:
                 for refusal in waiting:
                     if await self._told(w, refusal):
                         continue
-                    await record(
-                        w,
-                        self._clock,
-                        Action.ACCESS_REFUSED,
-                        "forwardauth",
-                        Actor(refusal.user_id, refusal.username, refusal.client_ip or None),
-                        session=refusal.login_id,
-                        application=refusal.application,
-                        host=refusal.host,
-                        reason=refusal.reason,
-                        rules=list(refusal.rules),
-                    )
+                    await self._tell(w, Action.ACCESS_REFUSED, refusal, refusal.rules)
+                    if refusal.erred:
+                        await self._tell(w, Action.POLICY_EXCEPTION, refusal, refusal.erred)
         except BaseException:
             self._waiting = waiting + self._waiting
             raise
+
+    async def _tell(self, w: Writing, action: Action, refusal: Refusal, rules: tuple[str, ...]) -> None:
+        await record(
+            w,
+            self._clock,
+            action,
+            "forwardauth",
+            Actor(refusal.user_id, refusal.username, refusal.client_ip or None),
+            session=refusal.login_id,
+            application=refusal.application,
+            host=refusal.host,
+            reason=refusal.reason,
+            rules=list(rules),
+        )
 
     async def _told(self, w: Writing, refusal: Refusal) -> bool:
         """Whether another worker, or this one before it restarted, has told the same within the hour."""

@@ -27,7 +27,7 @@ async def test_an_event_says_who_did_what_from_where(database: Database, clock: 
     async with database.writing() as w:
         await record(w, clock, Action.LOGIN, "sessions", Actor(7, "jane", "203.0.113.9"), method="password")
         await record(w, clock, Action.MODEL_CREATED, "directory", COMMAND, model="group")
-        await record(w, clock, Action.SYSTEM_EXCEPTION, "storage", SYSTEM)
+        await record(w, clock, Action.CONFIGURATION_WARNING, "storage", SYSTEM)
     async with database.reading() as r:
         system, command, jane = await events(r)
     assert (jane.action, jane.room, jane.user, jane.client_ip) == (

@@ -406,3 +406,16 @@ async def test_a_kind_limits_the_dialects(database_url: str, clock: FakeClock) -
     undeclared = await house.ask(cookie=cookie, peer="192.0.2.1")
     assert (undeclared.status, undeclared.headers["x-ostiary-peer"]) == (401, "192.0.2.1")
     await house.close()
+
+
+async def test_a_rule_that_fails_is_told_beside_the_refusal(house: House) -> None:
+    door = await house.application(access="bound")
+    await house.bind(door, expression="user.attributes.level > 3")
+    cookie = await door.session(await house.login(await house.person()))
+    assert (await house.ask(cookie=cookie)).status == 401
+    await house.refusals.flush()
+    async with house.database.reading() as r:
+        events = {event.action: event for event in await r.scalars(select(Event))}
+    assert set(events) == {"access_refused", "policy_exception"}
+    assert events["policy_exception"].context["application"] == "hello"
+    assert len(events["policy_exception"].context["rules"]) == 1

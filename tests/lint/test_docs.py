@@ -96,3 +96,8 @@ def test_every_event_is_documented() -> None:
     page = (ROOT / "docs" / "events.md").read_text()
     for action in Action:
         assert f"`{action}`" in page, f"docs/events.md does not say what {action} means"
+
+
+def test_every_event_can_happen() -> None:
+    code = "\n".join(file.read_text() for file in (ROOT / "ostiary").rglob("*.py") if file.name != "catalog.py")
+    assert [action.name for action in Action if f"Action.{action.name}" not in code] == []
