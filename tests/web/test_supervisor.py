@@ -33,7 +33,8 @@ class Service:
         self.port, self.metrics_port = http.getsockname()[1], metrics.getsockname()[1]
         command = command or [sys.executable, "-m", "tests.web.stub_worker", str(self.broken)]
         plan = Plan(http.fileno(), metrics.fileno(), workers, command, json_log=True, stop_seconds=10)
-        self.log = (tmp_path / "log").open("w+")
+        # Appending: whoever reads moves the position that the processes would otherwise write at.
+        self.log = (tmp_path / "log").open("a+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ostiary.web.supervisor", json.dumps(asdict(plan))],
             pass_fds=(http.fileno(), metrics.fileno()),
@@ -45,8 +46,8 @@ class Service:
         metrics.close()
 
     def events(self, event: str) -> list[dict[str, object]]:
-        self.log.seek(0)
-        return [found for line in self.log if (found := json.loads(line))["event"] == event]
+        lines = self.log_text().splitlines(keepends=True)
+        return [found for line in lines if line.endswith("\n") and (found := json.loads(line))["event"] == event]
 
     def wait_for(self, event: str, count: int = 1) -> list[dict[str, object]]:
         until(lambda: len(self.events(event)) >= count or self.process.poll() is not None)
