@@ -131,7 +131,7 @@ class AccessTable:
         elif kind == "provider":
             self.version += 1
             self._stale_providers.add(int(key))
-        elif kind == "policy":
+        elif kind in ("policy", "mapping"):
             self.version += 1
             self._stale_all = True
         elif kind == "token":

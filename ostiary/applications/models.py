@@ -1,8 +1,9 @@
 """Applications and the providers that serve them."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, UniqueConstraint, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ostiary.storage.base import Base, Id, Serial, new_id
@@ -25,9 +26,13 @@ class Provider(Base):
 
 
 class ProxyProvider(Base):
-    """Forward authentication of one host (`forward_single`) or one domain (`forward_domain`)."""
+    """Forward authentication of one host, of a path below it (`forward_single`), or of a domain (`forward_domain`).
+
+    Fields have the database's defaults too, so that a row written by an older release says what it always said.
+    """
 
     __tablename__ = "proxy_providers"
+    __table_args__ = (UniqueConstraint("host_key", "path", name="uq_proxy_providers_host_key_path"),)
 
     id: Mapped[int] = mapped_column(
         ForeignKey("providers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
@@ -35,9 +40,45 @@ class ProxyProvider(Base):
     mode: Mapped[str] = mapped_column(String(16))
     handoff: Mapped[str] = mapped_column(String(8), default="callback", comment="callback or in_place")
     external_host: Mapped[str] = mapped_column(comment="canonical origin, such as https://hello.example.com")
-    host_key: Mapped[str] = mapped_column(unique=True, comment="host[:port] of external_host, the key of a check")
+    host_key: Mapped[str] = mapped_column(comment="host[:port] of external_host, the key of a check")
     cookie_domain: Mapped[str] = mapped_column(default="")
     session_seconds: Mapped[int] = mapped_column(default=86_400, comment="longest life of an application session")
+    path: Mapped[str] = mapped_column(
+        default="", server_default="", comment="the application's path below its host, such as /grafana, or nothing"
+    )
+    open_paths: Mapped[list[Any]] = mapped_column(
+        default=list, server_default=text("'[]'"), comment="paths, each open with all below it to anybody"
+    )
+    skip_path_regex: Mapped[str] = mapped_column(
+        default="", server_default="", comment="open to anybody: RE2, one expression a line, each from ^ to $"
+    )
+    cors_preflight: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="whether browsers' preflight requests pass unasked"
+    )
+    header_style: Mapped[str] = mapped_column(
+        String(16), default="authentik", server_default="authentik", comment="authentik, remote or own"
+    )
+    header_names: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default=text("'{}'"), comment="for style own: username, groups, email, name, uid to header"
+    )
+    group_filter: Mapped[str] = mapped_column(
+        default="", server_default="", comment="RE2 that a group's whole name meets to be named to the application"
+    )
+    additional_headers: Mapped[list[Any]] = mapped_column(
+        default=list, server_default=text("'[]'"), comment="what the attribute additionalHeaders may fill"
+    )
+    signed_identity: Mapped[bool] = mapped_column(
+        default=True, server_default=true(), comment="whether the application gets a signed assertion"
+    )
+    basic_auth_enabled: Mapped[bool] = mapped_column(default=False, server_default=false())
+    basic_auth_user_attribute: Mapped[str] = mapped_column(default="", server_default="")
+    basic_auth_password_attribute: Mapped[str] = mapped_column(default="", server_default="")
+    header_authentication: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="whether machines may come with an Authorization header"
+    )
+    jwt_issuers: Mapped[list[Any]] = mapped_column(
+        default=list, server_default=text("'[]'"), comment="whose tokens count: issuer, audience, keys, claim, users"
+    )
 
 
 class Application(Base):

@@ -26,6 +26,8 @@ TRIGGERED: Final[Mapping[str, tuple[str, str]]] = {
     "applications": ("application", "id"),
     "providers": ("provider", "id"),
     "proxy_providers": ("provider", "id"),
+    "property_mappings": ("mapping", "id"),
+    "provider_mappings": ("provider", "provider_id"),
     "policies": ("policy", "id"),
     "policy_bindings": ("binding", "application_id"),
     "installation": ("installation", "id"),
