@@ -30,7 +30,7 @@ EXAMPLES = ROOT / "examples"
 DOMAIN = "corp.test"
 TITLES = {"hello": "Hello World", "wiki": "The Wiki", "vault": "The Vault"}
 
-_MANY_COMMANDS = """
+MANY_COMMANDS = """
 import io, json, os, sys
 from ostiary.cli.main import app
 os.umask(0o077)
@@ -75,7 +75,7 @@ class House:
 
     def prepare(self, *commands: tuple[tuple[str, ...], str]) -> None:
         """Runs many commands, each with its input, in one process: most of a command's time is its start."""
-        self._run([sys.executable, "-c", _MANY_COMMANDS], json.dumps(commands))
+        self._run([sys.executable, "-c", MANY_COMMANDS], json.dumps(commands))
 
     def _run(self, command: list[str], stdin: str) -> str:
         done = subprocess.run(

@@ -14,6 +14,7 @@ from typer.main import get_command
 from ostiary.cli.main import app
 from ostiary.events.catalog import Action
 from ostiary.settings.load import load
+from tests.lint.inclusions import included
 from tests.lint.rules import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -90,6 +91,13 @@ def test_every_settings_file_on_a_page_loads(page: Path, tmp_path: Path) -> None
             file = tmp_path / "ostiary.yaml"
             file.write_text(re.sub(r"file:///run/secrets/[\w-]+", "k" * 64, held))
             load(file, {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_on_a_page_is_that_file(page: Path) -> None:
+    text = page.read_text()
+    assert text == included(text), "python -m tests.lint.inclusions puts the files into the pages"
+    assert text.count("<!-- file: ") == len(re.findall(r"^<!-- file: \S+ -->\n```", text, re.MULTILINE))
 
 
 def test_every_event_is_documented() -> None:

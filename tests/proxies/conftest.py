@@ -1,0 +1,65 @@
+"""One Ostiary for each test process, and each proxy once, with everything that is asked of it in one process."""
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.proxies.installation import ANNA, BERT, Installation, installed
+from tests.proxies.stand import APPLICATIONS, Stand, Standing, standing
+from tests.proxies.stands import STANDS
+
+Reports = Generator[None, pytest.TestReport, pytest.TestReport]
+
+
+def commands(stand: Stand) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The applications of a stand."""
+    for name in APPLICATIONS:
+        slug = f"{name}-{stand.name}"
+        who = ("--group", "board") if name == "vault" else ("--everyone",)
+        yield ("app", "add", slug, "--host", f"http://{name}.{stand.domain}", "--handoff", stand.handoff, *who), ""
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Ostiary with two people and the applications of every stand."""
+    people = [
+        (("group", "create", "staff"), ""),
+        (("group", "create", "board"), ""),
+        (("user", "create", ANNA[0], "--password", "--name", "Anna Ångström", "--group", "staff"), ANNA[1]),
+        (("user", "create", BERT[0], "--password", "--name", "Bert", "--group", "board"), BERT[1]),
+    ]
+    applications = [command for stand in STANDS for command in commands(stand)]
+    peers = [(stand.name, stand.kind) for stand in STANDS]
+    with installed(tmp_path_factory.mktemp("ostiary"), peers, [*people, *applications]) as running:
+        yield running
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(stand, id=stand.name, marks=pytest.mark.xdist_group(stand.name)) for stand in STANDS],
+)
+def door(
+    request: pytest.FixtureRequest, installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Standing]:
+    """Each proxy in turn."""
+    stand: Stand = request.param
+    with standing(stand, installation, tmp_path_factory.mktemp(stand.name)) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(request: pytest.FixtureRequest) -> None:
+    """Every test begins with applications that have seen nothing."""
+    if "door" in request.fixturenames:
+        request.getfixturevalue("door").forget()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Reports:
+    """What the processes wrote stands below a failure."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("door")
+    if report.failed and isinstance(running, Standing):
+        report.sections.append((f"proxy ({running.stand})", running.processes.log("proxy")[-4000:]))
+        report.sections.append(("ostiary", running.installation.processes.log("ostiary")[-4000:]))
+    return report

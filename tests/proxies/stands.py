@@ -1,0 +1,5 @@
+"""Every proxy that is proved, in the order of the table in docs/proxies/README.md."""
+
+from tests.proxies import nginx
+
+STANDS = (*nginx.STANDS,)
