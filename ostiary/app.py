@@ -18,6 +18,8 @@ import ostiary.schema
 from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
 from ostiary.access.table import AccessTable
 from ostiary.applications.bindings import Bindings
+from ostiary.applications.models import PathSecret
+from ostiary.applications.path_secrets import PathSecrets
 from ostiary.applications.registry import Applications
 from ostiary.directory.bootstrap import Bootstrap, Given
 from ostiary.directory.credentials import Credentials
@@ -120,6 +122,7 @@ class Parts:
     policies: Policies
     applications: Applications
     bindings: Bindings
+    path_secrets: PathSecrets
 
     async def close(self) -> None:
         self.passwords.close()
@@ -181,6 +184,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         policies=Policies(database=database, clock=clock),
         applications=Applications(database=database, clock=clock, base_url=base_url),
         bindings=Bindings(database=database, clock=clock),
+        path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),
     )
 
 
@@ -348,6 +352,7 @@ class Server:
         jobs.every(60, "tickets.expire", lambda: expire(database, clock, Ticket.expires))
         jobs.every(300, "flow_runs.expire", self.executor.expire)
         jobs.every(600, "tokens.expire", lambda: expire(database, clock, Token.expires))
+        jobs.every(600, "path_secrets.expire", lambda: expire(database, clock, PathSecret.expires))
         jobs.every(600, "lockouts.forget", lambda: parts.lockout.forget_old(database))
         jobs.every(600, "feed.trim", feed)
         keep = timedelta(seconds=parts.settings.events.retention)

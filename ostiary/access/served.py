@@ -84,6 +84,8 @@ class Rules:
         self.group_names: Mapping[str, str] = {}
         self.superuser_groups: frozenset[str] = frozenset()
         self.group_parents: Mapping[str, set[str]] = {}
+        self.path_secrets: tuple[tuple[str, datetime | None], ...] = ()
+        """Keyed hashes of the stored path secrets, each with its end; whoever compares looks at the clock."""
         self._served: dict[int, Served] = {}
         self._expressions: dict[str, Expression | None] = {}
         self._compiler = Compiler(VOCABULARY)
@@ -115,6 +117,7 @@ class Rules:
         stored = yield "SELECT base_url FROM installation WHERE id = 1", ()
         groups = yield "SELECT id, name, is_superuser FROM groups", ()
         edges = yield "SELECT group_id, parent_id FROM group_parents", ()
+        path_secrets = yield "SELECT secret_hash, expires FROM path_secrets", ()
         providers = yield _PROVIDERS, ()
         bindings = yield _BINDINGS, ()
         parents: dict[str, set[str]] = {}
@@ -123,6 +126,7 @@ class Rules:
         self.group_names = {row[0]: row[1] for row in groups}
         self.superuser_groups = frozenset(row[0] for row in groups if row[2])
         self.group_parents = parents
+        self.path_secrets = tuple((row[0], None if row[1] is None else moment(row[1])) for row in path_secrets)
         if self._configured is None:
             self.base_url = stored[0][0] if stored else None
         self._served = {}

@@ -131,7 +131,7 @@ class AccessTable:
         elif kind == "provider":
             self.version += 1
             self._stale_providers.add(int(key))
-        elif kind in ("policy", "mapping"):
+        elif kind in ("policy", "mapping", "path_secret"):
             self.version += 1
             self._stale_all = True
         elif kind == "token":

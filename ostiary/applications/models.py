@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, false, text, true
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ostiary.storage.base import Base, Id, Serial, new_id
@@ -99,3 +99,28 @@ class Application(Base):
     policy_engine_mode: Mapped[str] = mapped_column(String(3), default="any")
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"), unique=True)
     created: Mapped[datetime]
+
+
+class PathSecret(Base):
+    """A secret in the address at which a proxy asks; shown once, stored as a keyed hash.
+
+    A rotation leaves the old one with an end. Of each name, exactly one has none.
+    """
+
+    __tablename__ = "path_secrets"
+    __table_args__ = (
+        Index(
+            "ix_path_secrets_name",
+            "name",
+            unique=True,
+            sqlite_where=text("expires IS NULL"),
+            postgresql_where=text("expires IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(50))
+    start: Mapped[str] = mapped_column(String(4), comment="its first characters, by which people tell one from another")
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None] = mapped_column(index=True)

@@ -38,7 +38,7 @@ _SENTENCES: Final[Mapping[Action, str]] = {
     Action.LOCKOUT: "Too many failed sign-ins: an account, a known device or a client address is locked for a while.",
     Action.USER_WRITE: "A user was created or changed; the context names the fields.",
     Action.PASSWORD_SET: "A password was set, by its owner or an administrator; that person's other sessions ended.",
-    Action.SECRET_ROTATE: "A token got a new key, and the old one stopped working.",
+    Action.SECRET_ROTATE: "A token or a path secret was replaced; the old one stops, at once or after a while.",
     Action.AUTHORIZE_APPLICATION: "A person was let through to an application and a session there began.",
     Action.ACCESS_REFUSED: "A known person was refused at an application; once an hour per session and reason.",
     Action.MODEL_CREATED: "An object other than a user was created.",

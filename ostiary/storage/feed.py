@@ -30,6 +30,7 @@ TRIGGERED: Final[Mapping[str, tuple[str, str]]] = {
     "provider_mappings": ("provider", "provider_id"),
     "policies": ("policy", "id"),
     "policy_bindings": ("binding", "application_id"),
+    "path_secrets": ("path_secret", "id"),
     "installation": ("installation", "id"),
 }
 """Table → (kind, the column whose value is the key)."""
