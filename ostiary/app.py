@@ -50,6 +50,7 @@ from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.judge import Judge
 from ostiary.forwardauth.loops import Loops
 from ostiary.forwardauth.refusals import Refusals
+from ostiary.forwardauth.replies import Replies
 from ostiary.forwardauth.responder import Responder
 from ostiary.forwardauth.routes import ForwardAuth
 from ostiary.forwardauth.start import StartPage
@@ -203,10 +204,14 @@ class Server:
         identify = Identify(table=self.table, secrets=secrets, idle=settings.sessions.idle, touch=parts.sessions.touch)
         judge = Judge(table=self.table, identify=identify, refusals=self.refusals, proxies=proxies, clock=clock)
         handoff = Handoff(database=database, secrets=secrets, clock=clock)
+        static = Static(_PACKAGE / "static")
+        pages = Pages(templates=_PACKAGE / "templates", static=static, title=settings.web.title, contact=contact)
+        explain = Explain(pages=pages, contact=contact)
         self.responder = Responder(
             table=self.table,
             freshness=self.freshness,
             judge=judge,
+            replies=Replies(way_back=handoff, page=explain.refused),
             in_place=handoff,
             proxies=proxies,
             now=clock.now,
@@ -214,8 +219,6 @@ class Server:
             trace=check_trace(settings.log.level),
         )
 
-        static = Static(_PACKAGE / "static")
-        pages = Pages(templates=_PACKAGE / "templates", static=static, title=settings.web.title, contact=contact)
         forms = Forms(pages=pages, secrets=secrets)
         address = Address(configured=settings.web.base_url or "", database=database)
         start = Start(secrets)
@@ -242,7 +245,6 @@ class Server:
             },
         )
         sign_out = SignOutTickets(secrets=secrets, clock=clock)
-        explain = Explain(pages=pages, contact=contact)
         FlowPages(
             executor=self.executor,
             forms=forms,

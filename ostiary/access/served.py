@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ostiary.access.authorize import ApplicationRules
 from ostiary.kit.errors import InvalidInput
 from ostiary.kit.expressions import Compiler, Expression
-from ostiary.kit.urls import parse_origin
+from ostiary.kit.urls import canonical_path, parse_origin
 from ostiary.policies.engine import VOCABULARY, Kind, Rule
 from ostiary.sessions.app_sessions import app_cookie, domain_cookie
 from ostiary.sessions.cookie import Cookie
@@ -28,7 +28,8 @@ _MOST_MET = 4096
 
 _PROVIDERS = """
 SELECT v.id, v.uuid, v.name, v.authentication_flow, v.invalidation_flow, p.mode, p.handoff, p.external_host, p.host_key,
-       p.cookie_domain, p.session_seconds, a.id, a.slug, a.name, a.contact, a.enabled, a.access, a.policy_engine_mode
+       p.path, p.cookie_domain, p.session_seconds, a.id, a.slug, a.name, a.contact, a.enabled, a.access,
+       a.policy_engine_mode
 FROM proxy_providers p JOIN providers v ON v.id = p.id LEFT JOIN applications a ON a.provider_id = p.id
 """
 _BINDINGS = """
@@ -61,6 +62,7 @@ class Served:
     in_place: bool
     origin: str
     host_key: str
+    path: str
     cookie_domain: str
     session_seconds: int
     contact: str
@@ -69,15 +71,47 @@ class Served:
     secure: bool
     cookie_prefix: bytes
     """The cookie's name and equals sign, as they stand in a Cookie header."""
+    cookie_only: bool
+    """Whether nothing but its cookie opens it, so that without one the answer needs no thought."""
+    removal: bytes = b"\r\n"
+    """What ends an allowing answer to a proxy that takes off the headers we list: that line, and an empty one."""
+
+    @property
+    def url(self) -> str:
+        """Where it begins."""
+        return f"{self.origin}{self.path}/"
+
+
+class Ambiguous(Exception):
+    """A host's applications are told apart by path, and this path has more than one reading."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The applications of a host of which at least one has a path, longest path first."""
+
+    doors: tuple[Served, ...]
+
+    def find(self, target: bytes) -> Served | None:
+        """The application of a target: the longest path at a segment boundary. Raises `Ambiguous`."""
+        path = canonical_path(target)
+        if path is None:
+            raise Ambiguous
+        for served in self.doors:
+            if path == served.path or path.startswith(served.path + "/"):
+                return served
+        return None
 
 
 class Rules:
-    """Every provider and application. ``by_host`` is keyed by the host key's bytes, ``domains`` by cookie domain."""
+    """Every provider and application. ``by_host`` and ``by_path`` are keyed by the host key's bytes, the latter for
+    hosts with applications below paths; ``domains`` by cookie domain."""
 
     def __init__(self, base_url: str | None) -> None:
         self._configured = base_url
         self.base_url: str | None = base_url
         self.by_host: dict[bytes, Served] = {}
+        self.by_path: dict[bytes, Doors] = {}
         self.domains: dict[str, Served] = {}
         self.met: dict[bytes, Served] = {}
         """Other spellings of hosts, and hosts below cookie domains, at which somebody was allowed."""
@@ -90,11 +124,29 @@ class Rules:
         self._expressions: dict[str, Expression | None] = {}
         self._compiler = Compiler(VOCABULARY)
 
-    def find(self, host_key: str) -> Served | None:
-        """The most specific match: the host's own entry, else the longest cookie domain at a label boundary."""
-        served = self.by_host.get(host_key.encode())
-        if served is not None or not self.domains:
-            return served
+    def find(self, host_key: str, target: bytes | None) -> Served | None:
+        """The most specific match: the host's own entry, there the longest path, else the longest cookie domain at a
+        label boundary. Raises `Ambiguous`, also where a path decides and the proxy told none.
+        """
+        key = host_key.encode()
+        doors = self.by_path.get(key)
+        if doors is not None:
+            if target is None:
+                raise Ambiguous
+            return doors.find(target)
+        served = self.by_host.get(key)
+        return served if served is not None or not self.domains else self._of_domain(host_key)
+
+    def at(self, host_key: str) -> tuple[Served, ...]:
+        """Everything that answers at a host, whatever the path."""
+        key = host_key.encode()
+        doors = self.by_path.get(key)
+        if doors is not None:
+            return doors.doors
+        served = self.by_host.get(key) or self._of_domain(host_key)
+        return () if served is None else (served,)
+
+    def _of_domain(self, host_key: str) -> Served | None:
         name = host_key.partition(":")[0]
         while name:
             served = self.domains.get(name)
@@ -154,7 +206,7 @@ class Rules:
         for row in bindings:
             rules.setdefault(row[0], []).append(self._rule(row))
         for row in providers:
-            served = _served(row, rules.get(row[11], []))
+            served = _served(row, rules.get(row[12], []))
             self._served[served.provider_id] = served
 
     def _index(self) -> None:
@@ -162,7 +214,16 @@ class Rules:
         self.met.clear()
         served = self._served.values()
         # Our own host is never an application; a domain provider may have its sign-in there.
-        self.by_host = {s.host_key.encode(): s for s in served if s.is_domain or s.host_key != own}
+        at: dict[bytes, list[Served]] = {}
+        for s in served:
+            if s.is_domain or s.host_key != own:
+                at.setdefault(s.host_key.encode(), []).append(s)
+        self.by_host = {key: found[0] for key, found in at.items() if not any(s.path for s in found)}
+        self.by_path = {
+            key: Doors(tuple(sorted(found, key=lambda s: len(s.path), reverse=True)))
+            for key, found in at.items()
+            if key not in self.by_host
+        }
         self.domains = {s.cookie_domain: s for s in served if s.is_domain and s.cookie_domain}
 
     def _rule(self, row: tuple[Any, ...]) -> Rule:
@@ -198,8 +259,8 @@ class Rules:
 
 def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
     provider_id, uuid, name, authentication, invalidation, mode, handoff = row[:7]
-    external_host, host_key, domain, seconds = row[7:11]
-    application_id, slug, application_name, contact, enabled, access, engine_mode = row[11:]
+    external_host, host_key, path, domain, seconds = row[7:12]
+    application_id, slug, application_name, contact, enabled, access, engine_mode = row[12:]
     is_domain = mode == "forward_domain"
     secure = external_host.startswith("https://")
     cookie = domain_cookie(uuid, domain) if is_domain else app_cookie(uuid)
@@ -213,6 +274,7 @@ def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
         in_place=handoff == "in_place",
         origin=external_host,
         host_key=host_key,
+        path=path,
         cookie_domain=domain,
         session_seconds=seconds,
         contact=contact or "",
@@ -230,4 +292,5 @@ def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
         cookie=cookie,
         secure=secure,
         cookie_prefix=cookie.name(secure).encode() + b"=",
+        cookie_only=handoff != "in_place",
     )

@@ -9,8 +9,10 @@ from starlette.responses import Response
 from ostiary.access.served import Served
 from ostiary.access.table import Person
 from ostiary.forwardauth import decide
-from ostiary.forwardauth.dialects import PREFIXES
-from ostiary.forwardauth.judge import Opinion
+from ostiary.forwardauth.decide import Verdict
+from ostiary.forwardauth.dialects.addresses import PREFIXES
+from ostiary.forwardauth.judge import Opinion, Outcome
+from ostiary.forwardauth.wire import Asked
 from ostiary.web.pages import Pages
 from ostiary.web.visits import Visit
 
@@ -47,6 +49,63 @@ class Explain:
             actions=actions,
             ask=contact or self._contact,
         )
+
+    def refused(self, asked: Asked, outcome: Outcome, base_url: str | None) -> bytes:
+        """The page of a refused check where the proxy passes our answers on.
+
+        On an application's host nothing of ours may be routed, so its style and its links lead to our own; only its
+        person's own sign-in has told us who they are, so no more is said than to anybody.
+        """
+        served, rules = outcome.served, outcome.served.rules if outcome.served else None
+        name = rules.name if rules and outcome.verdict is Verdict.FORBIDDEN else ""
+        home = (("Your applications", f"{base_url}/if/user/"),) if base_url else ()
+        again = ((f"Open {name}" if name else "Open the application", served.url),) if served else ()
+        heading, sentences, code, actions = {
+            Verdict.SIGN_IN: (
+                "Sign in first",
+                ("You are not signed in here, or no longer, so what you sent was not delivered.",),
+                "forward_auth.sign_in",
+                again,
+            ),
+            Verdict.FORBIDDEN: (
+                f"You cannot open {name}",
+                (decide.SENTENCES.get(outcome.reason, decide.SENTENCES["not_allowed"]),),
+                f"forward_auth.{outcome.reason}",
+                home,
+            ),
+            Verdict.UNKNOWN_HOST: (
+                "Not set up here",
+                ("Nothing is set up at this address.",),
+                "forward_auth.unknown_host",
+                (),
+            ),
+            Verdict.REFUSED: (
+                "This address cannot be opened",
+                (decide.SENTENCES.get(outcome.reason, "It can be read in two ways."),),
+                f"forward_auth.{outcome.reason}",
+                (),
+            ),
+        }.get(
+            outcome.verdict,
+            (
+                "Not right now",
+                ("Whether you may open this cannot be decided at the moment. Please try again.",),
+                f"forward_auth.{outcome.reason}",
+                (),
+            ),
+        )
+        page = self._pages.render(
+            "forwardauth/door.html",
+            assets=base_url or "",
+            code=code,
+            heading=heading,
+            sentences=sentences,
+            facts=(("Address", asked.host_key),),
+            rules=(),
+            actions=actions,
+            ask=(served.contact if served else "") or self._contact,
+        )
+        return bytes(page.body)
 
     def unknown_host(self, visit: Visit, host: str) -> Response:
         return self.page(
@@ -118,7 +177,7 @@ class Explain:
             status=400,
             facts=(
                 ("Address", host),
-                ("Registered as", served.origin),
+                ("Registered as", served.origin + served.path),
                 ("Cookie", served.cookie.name(served.secure)),
                 ("Seen by the check", seen or "unknown"),
             ),
@@ -145,7 +204,7 @@ class Explain:
             "forward_auth.ticket_gone",
             "This sign-in link is no longer good",
             "It works once, within thirty seconds, in the browser that asked for it.",
-            actions=(("Open the application", served.origin + "/"),),
+            actions=(("Open the application", served.url),),
             contact=served.contact,
         )
 

@@ -6,9 +6,10 @@ from ostiary.access.served import Served
 from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.forwardauth import tickets
-from ostiary.forwardauth.tickets import ATTEMPT_SECONDS, CLEAN, IN_PLACE, Attempt
+from ostiary.forwardauth.tickets import ATTEMPT_SECONDS, CALLBACK, CLEAN, IN_PLACE, Attempt
 from ostiary.forwardauth.wire import Asked, is_navigation, is_shown
 from ostiary.kit.clock import Clock
+from ostiary.kit.urls import location
 from ostiary.sessions.app_sessions import (
     Claim,
     attempt_cookie,
@@ -81,13 +82,13 @@ class Handoff:
         if not is_shown(asked):
             return ()
         if not is_navigation(asked):
-            lost = self._attempt(served, IN_PLACE, asked.host_key, asked.target, asked.method, "", seen, now)
+            lost = self._attempt(served, IN_PLACE, asked.host_key, asked.target or b"/", asked.method, "", seen, now)
             return (b"X-Ostiary-Attempt: " + tickets.sign(self._secrets, lost).encode("ascii"),)
         text, set_cookie = self.begin(
             served,
             kind=IN_PLACE,
             host=asked.host_key,
-            target=asked.target,
+            target=asked.target or b"/",
             method=asked.method,
             cookies=asked.cookies,
             seen=seen,
@@ -96,9 +97,36 @@ class Handoff:
         lines = (b"X-Ostiary-Attempt: " + text.encode("ascii"),)
         return lines if set_cookie is None else (*lines, b"Set-Cookie: " + set_cookie.encode("ascii"))
 
+    def redirect(self, served: Served, asked: Asked, base_url: str, seen: str, now: datetime) -> tuple[bytes, ...]:
+        """The header lines of our own redirect from a refused check to our host, where the check itself can bind the
+        attempt to the browser.
+
+        The callback of a domain lies on one host for all, so there `start` on that host has to bind it.
+        """
+        target = asked.target or b"/"
+        url = location(origin_of(served, asked.host_key), target)
+        if served.is_domain and not served.in_place:
+            return (f"Location: {served.origin}{asked.prefix}/start?rd={url}".encode("ascii"),)
+        text, set_cookie = self.begin(
+            served,
+            kind=IN_PLACE if served.in_place else CALLBACK,
+            host=asked.host_key,
+            target=target,
+            method=asked.method,
+            cookies=asked.cookies,
+            seen=seen,
+            now=now,
+        )
+        line = f"Location: {base_url}{asked.prefix}/start?attempt={text}&rd={url}".encode("ascii")
+        return (line,) if set_cookie is None else (line, b"Set-Cookie: " + set_cookie.encode("ascii"))
+
     def clean(self, served: Served, asked: Asked, now: datetime) -> bytes:
-        """The header line that leads a browser, by way of our host, to the address without its ticket."""
-        attempt = self._attempt(served, CLEAN, asked.host_key, asked.target, asked.method, "", "", now)
+        """The header line that leads a browser to the address without its ticket: at once, or by way of our host where
+        the proxy makes the redirect."""
+        if asked.dialect.redirects:
+            return b"Location: " + location(origin_of(served, asked.host_key), asked.target or b"/").encode("ascii")
+        target = asked.target or b"/"
+        attempt = self._attempt(served, CLEAN, asked.host_key, target, asked.method, "", "", now)
         return b"X-Ostiary-Attempt: " + tickets.sign(self._secrets, attempt).encode("ascii")
 
     # On our host, for a person who may enter
@@ -166,3 +194,8 @@ class Handoff:
             served, kind=IN_PLACE, host=asked.host_key, cookies=asked.cookies, ticket=ticket, now=now
         )
         return None if seated is None else b"Set-Cookie: " + seated[0].encode("ascii")
+
+
+def origin_of(served: Served, host_key: str) -> str:
+    """An address of the application at one of its hosts: of its own scheme, whatever the request's was."""
+    return f"{'https' if served.secure else 'http'}://{host_key}"

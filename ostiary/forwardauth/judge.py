@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ostiary.access.authorize import authorize
-from ostiary.access.served import Load, Served
+from ostiary.access.served import Ambiguous, Load, Served
 from ostiary.access.table import AccessTable, Person
-from ostiary.forwardauth import decide, dialects
+from ostiary.forwardauth import decide
 from ostiary.forwardauth.decide import Verdict
+from ostiary.forwardauth.dialects.addresses import OWN_PATHS
 from ostiary.forwardauth.headers import ANONYMOUS, LARGEST, answer, identity
 from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.refusals import Refusal, Refusals
@@ -65,11 +66,16 @@ class Judge:
         rules, version, now = table.rules, table.version, self.now()
         if rules.base_url is None:
             return Outcome(Verdict.UNDECIDABLE, "base_url_unset")
-        served = rules.find(asked.host_key)
+        if asked.target is not None and asked.target.partition(b"?")[0] in OWN_PATHS:
+            for door in rules.at(asked.host_key):
+                if door.rules is not None:
+                    return Outcome(Verdict.ALLOW, "own_path", door, ANONYMOUS)
+        try:
+            served = rules.find(asked.host_key, asked.target)
+        except Ambiguous:
+            return Outcome(Verdict.REFUSED, "ambiguous_path")
         if served is None or served.rules is None:
             return Outcome(Verdict.UNKNOWN_HOST, "unknown_host")
-        if asked.target.partition(b"?")[0] in dialects.OWN_PATHS:
-            return Outcome(Verdict.ALLOW, "own_path", served, ANONYMOUS)
         entry = yield from self._identify.session(served, asked.host_key, asked.cookies, now)
         if isinstance(entry, str):
             return Outcome(Verdict.SIGN_IN, entry, served)
@@ -90,17 +96,21 @@ class Judge:
             until = self._identify.until(entry)
             entry.answer, entry.served, entry.version, entry.since = ready, served, version, now
             entry.until = until if decision.expires is None else min(until, decision.expires)
-            rules.meet(asked.host, served)
+            if asked.host_key.encode() not in rules.by_path:
+                rules.meet(asked.host, served)
         return Outcome(Verdict.ALLOW, "allowed", served, ready)
 
     def opinion(
-        self, served: Served, person: Person, *, host: str, target: bytes, method: str, client_ip: str
+        self, served: Served, person: Person, *, host: str, target: bytes | None, method: str, client_ip: str
     ) -> Opinion:
-        """May this person open that address? The same words for a check and for the page that explains one."""
+        """May this person open that address? The same words for a check and for the page that explains one.
+
+        Without a target, where the proxy tells none, no rule that looks at the path can allow.
+        """
         rules = served.rules
         if rules is None:
             raise ValueError("a provider without an application opens to nobody")
-        path = canonical_path(target)
+        path = None if target is None else canonical_path(target)
         question = Question(now=self.now(), host=host, method=method, path=path or "", client_ip=client_ip)
         decision = authorize(rules, person.subject, question)
         refusal = decide.refusal(decision, path)

@@ -15,28 +15,38 @@ import structlog
 
 from ostiary.access.freshness import Freshness, SqliteFreshness
 from ostiary.access.served import Served
-from ostiary.access.table import AccessTable
-from ostiary.forwardauth import dialects
+from ostiary.access.table import AccessTable, Entry
 from ostiary.forwardauth.decide import Verdict
-from ostiary.forwardauth.headers import answer, reason
+from ostiary.forwardauth.dialects.addresses import ABOVE_OWN, PREFIXES, Endpoint, auth_endpoint, below_auth
+from ostiary.forwardauth.dialects.dialect import Dialect
+from ostiary.forwardauth.dialects.known import DIALECTS, spoken
+from ostiary.forwardauth.dialects.lines import OWS, Refused
+from ostiary.forwardauth.headers import answer
 from ostiary.forwardauth.judge import Judge, Outcome
+from ostiary.forwardauth.replies import Replies, misasked
 from ostiary.forwardauth.tickets import MARK, without_ticket
-from ostiary.forwardauth.wire import Asked, Refused, cut, is_navigation
+from ostiary.forwardauth.wire import Asked, is_navigation
 from ostiary.kit.errors import InvalidInput, Unavailable
 from ostiary.kit.proxies import Proxies
-from ostiary.kit.urls import MAX_URL, fold_host, parse_original_url
+from ostiary.kit.urls import MAX_URL, parse_original_url
 
 # What no address holds; a fragment above all, since a server that cuts at it sees another path.
 _NO_ADDRESS = bytes(range(0x21)) + b"\x7f#"
-_SCHEMES = (b"https://", b"http://")
-_OWS = b" \t"
+_SCHEMES: Final[Mapping[bytes, bytes]] = {b"https": b"https", b"http": b"http", b"wss": b"https", b"ws": b"http"}
 _MOST_COMPLAINTS = 1000
 _HEADERS_DIFFER = "a check's headers contradict each other, or a visitor forged some; see how a check is decided"
 _ADVICE: Final[Mapping[str, str]] = {
+    "unknown_dialect": "ask at /ostiary/auth/ followed by one of " + ", ".join(sorted(DIALECTS)),
     "peer_undeclared": "add this address, or its network, to the setting proxies",
     "peer_of_other_kind": "this peer is declared with a kind that does not use this address",
-    "path_secret_wrong": "ask at an address with a path secret that the setting forward_auth.path_secrets holds",
-    "no_original_url": "have the proxy set X-Original-URL to $scheme://$http_host$request_uri",
+    "path_secret_wrong": "ask at an address with a path secret that is in force",
+    "no_original_url": "have nginx set X-Original-URL to $scheme://$http_host$request_uri; if this peer is Traefik's"
+    " ingress-nginx provider, declare it in the setting proxies with kind traefik",
+    "no_forwarded_header": "the proxy has to send X-Forwarded-Proto, -Host, -Uri and -Method",
+    "original_url_through_traefik": "a visitor sent X-Original-* or X-Sent-From, or this peer is no Traefik",
+    "no_path": "the proxy has to append the visitor's path to this address",
+    "no_path_header": "the proxy has to send Host, Path and Method",
+    "no_forwarded_host": "the proxy has to send X-Forwarded-Host and X-Forwarded-Proto",
 }
 _log = structlog.get_logger("forwardauth")
 _UNREACHABLE = Outcome(Verdict.UNDECIDABLE, "database_unreachable")
@@ -50,9 +60,6 @@ class Trace(Protocol):
 
 class InPlace(Protocol):
     """How a provider without a route on its application's host brings people back: through the check itself."""
-
-    def attempt(self, served: Served, asked: Asked, seen: str, now: datetime) -> tuple[bytes, ...]:
-        """The header lines of a refusal that let a person find their way to our host and back."""
 
     def clean(self, served: Served, asked: Asked, now: datetime) -> bytes:
         """The header line that sends a browser to the address of ``asked``, which had a ticket at its end."""
@@ -70,6 +77,7 @@ class Responder:
         table: AccessTable,
         freshness: Freshness,
         judge: Judge,
+        replies: Replies,
         in_place: InPlace,
         proxies: Proxies,
         now: Callable[[], datetime],
@@ -80,14 +88,21 @@ class Responder:
         self._freshness = freshness
         self._fresh = freshness.fresh
         self._judge = judge
+        self._replies = replies
         self._in_place = in_place
         self._kind_of = proxies.kind_of
-        self._kinds = dialects.KINDS["nginx"]
         self._now = now
         self._path_secrets = [secret.encode() for secret in path_secrets]
         self._trace = trace
         # With secrets configured, no bare address is answered.
-        self._bare = frozenset[bytes]() if path_secrets else dialects.NGINX_TARGETS
+        self._bare: dict[bytes, tuple[Dialect, str]] = {}
+        if not path_secrets:
+            self._bare = {
+                f"{prefix}/auth/{name}".encode(): (dialect, prefix)
+                for prefix in PREFIXES
+                for name, dialect in DIALECTS.items()
+                if not dialect.extends
+            }
         self._sign_in = answer(b"401 Unauthorized")
         self.counts = dict.fromkeys(Verdict, 0)
         """How many checks came to each verdict, apart from ``remembered``; read when metrics are scraped."""
@@ -95,92 +110,60 @@ class Responder:
         self.remembered = 0
         """How many were allowed from memory."""
 
-    # One function, because each call would cost as much as several of these steps.
-    def answer(  # noqa: C901
-        self, head: bytes, method: bytes, target: bytes, peer: str
+    def answer(
+        self, head: bytes, method: bytes, target: bytes, peer: str, *, declared: bool = False
     ) -> bytes | Awaitable[bytes] | None:
         """The answer to one question; None if the target is none of the auth endpoints.
 
-        ``head`` is a whole, well-formed request head; ``method`` means nothing, and the query string of ``target`` can
-        only forbid.
+        ``head`` is a whole, well-formed request head; what ``method`` and the rest of ``target`` mean is the dialect's.
+        ``declared``: it did not come by a URL that could carry a path secret, so the peer's address alone counts.
         """
-        chosen = None
-        if target not in self._bare or self._kind_of(peer) not in self._kinds:
-            endpoint = dialects.auth_endpoint(target)
+        bare = self._bare.get(target)
+        if bare is not None and self._kind_of(peer) in bare[0].kinds:
+            dialect, prefix = bare
+            rest, by_secret = b"", False
+        else:
+            endpoint = auth_endpoint(target)
             if endpoint is None:
-                return None
-            refusal = self._gate(*endpoint, peer)
-            if refusal is not None:
-                return refusal
-            chosen = dialects.chosen_host(target)
+                if not below_auth(target):
+                    return None
+                return self._misasked(DIALECTS["nginx"], "unknown_dialect", peer, b"404 Not Found")
+            by_secret = bool(self._path_secrets) and not declared
+            gated = self._gate(endpoint, peer, by_secret)
+            if isinstance(gated, bytes):
+                return gated
+            dialect, prefix, rest = gated, endpoint.prefix, endpoint.rest
         try:
-            cookies, url, asked_method, forwarded_host, forwarded_uri, forwarded_method = cut(head)
-            if url is None:
-                raise Refused("no_original_url")
-            start = url.find(b"://") + 3
-            slash = url.find(b"/", start)
-            host, path = url[start:slash], url[slash:]
-            if chosen is not None and chosen != host and not _same_host(chosen, host):
-                raise Refused("chosen_host_disagrees")
-            if forwarded_host is not None and forwarded_host != host and not _same_host(forwarded_host, host):
-                raise Refused("forwarded_host_disagrees")
-            if forwarded_uri is not None and forwarded_uri.rstrip(_OWS) != path.rstrip(_OWS):
-                raise Refused("forwarded_uri_disagrees")
-            if forwarded_method is not None and forwarded_method != asked_method:
-                raise Refused("forwarded_method_disagrees")
+            scheme, host, path, asked_method, cookies = dialect.read(head, method, rest)
         except Refused as refused:
-            return self._refuse(refused.reason, peer)
+            return self._misasked(dialect, refused.reason, peer)
 
         fresh = self._fresh()
-        table = self._table
-        rules = table.rules
-        served = rules.by_host.get(host) or rules.met.get(host)
-        if (
-            served is not None
-            and fresh
-            and self._trace is None
-            and served.rules is not None
-            and rules.base_url is not None
-            and url.startswith(_SCHEMES)
-            and start < slash
-            and len(url) <= MAX_URL
-            and len(url.translate(None, _NO_ADDRESS)) == len(url)
-            and not path.startswith(dialects.ABOVE_OWN)
-            and not (served.in_place and MARK in path)
-        ):
-            prefix = served.cookie_prefix
-            at = -1 if cookies is None else cookies.find(prefix)
-            if at < 0:
-                if not served.in_place:
-                    self.counts[Verdict.SIGN_IN] += 1
-                    return self._sign_in
-            elif cookies is not None and cookies.find(prefix, at + 1) < 0 and (at == 0 or cookies[at - 1] in b" ;"):
-                at += len(prefix)
-                end = cookies.find(b";", at)
-                entry = table.entries.get(sha256(cookies[at:] if end < 0 else cookies[at:end]).digest())
-                if (
-                    entry is not None
-                    and entry.served is served
-                    and entry.version == table.version
-                    and entry.since <= self._now() < entry.until
-                ):
-                    self.remembered += 1
-                    return entry.answer
+        if path is not None and fresh and self._trace is None:
+            kept = self._from_memory(dialect, scheme, host, path, cookies)
+            if kept is not None:
+                return kept
 
         try:
-            parsed = parse_original_url(url.rstrip(_OWS))
+            parsed = parse_original_url(
+                _SCHEMES.get(scheme, scheme) + b"://" + host + (b"/" if path is None else path.rstrip(OWS))
+            )
         except InvalidInput as error:
-            return self._refuse(error.code, peer)
+            return self._misasked(dialect, error.code, peer)
         asked = Asked(
+            dialect=dialect,
+            prefix=prefix,
+            by_secret=by_secret,
             peer=peer,
             head=head,
+            scheme=parsed.scheme,
             host=host,
             host_key=parsed.host_key,
-            target=parsed.target,
+            target=None if path is None else parsed.target,
             method="" if asked_method is None else asked_method.decode("latin-1").strip(),
             cookies="" if cookies is None else cookies.decode("latin-1"),
         )
-        if MARK in path:
+        if path is not None and MARK in path:
             return self._with_ticket(asked)
         if not isinstance(self._freshness, SqliteFreshness):
             return self._later(asked)
@@ -190,6 +173,53 @@ class Responder:
             return self._reply(asked, self._freshness.load(self._judge.judge(asked)))
         except Unavailable:
             return self._reply(asked, _UNREACHABLE)
+
+    def _from_memory(
+        self, dialect: Dialect, scheme: bytes, host: bytes, path: bytes, cookies: bytes | None
+    ) -> bytes | None:
+        """The answer that is known already, for what can be read in one way only; None: the judge has to look."""
+        table = self._table
+        rules = table.rules
+        served = rules.by_host.get(host) or rules.met.get(host)
+        if served is None:
+            doors = rules.by_path.get(host)
+            if doors is None:
+                return None
+            served = doors.find(path)
+        if (
+            served is None
+            or served.rules is None
+            or rules.base_url is None
+            or scheme not in _SCHEMES
+            or not host
+            or path[:1] != b"/"
+            or len(path) + len(host) > MAX_URL
+            or len(path.translate(None, _NO_ADDRESS)) != len(path)
+            or path.startswith(ABOVE_OWN)
+            or (served.in_place and MARK in path)
+        ):
+            return None
+        prefix = served.cookie_prefix
+        at = -1 if cookies is None else cookies.find(prefix)
+        if at < 0:
+            if served.cookie_only and not dialect.redirects:
+                self.counts[Verdict.SIGN_IN] += 1
+                return self._sign_in
+            return None
+        if cookies is None or cookies.find(prefix, at + 1) >= 0 or (at and cookies[at - 1] not in b" ;"):
+            return None
+        at += len(prefix)
+        end = cookies.find(b";", at)
+        entry: Entry | None = table.entries.get(sha256(cookies[at:] if end < 0 else cookies[at:end]).digest())
+        if (
+            entry is None
+            or entry.served is not served
+            or entry.version != table.version
+            or not entry.since <= self._now() < entry.until
+        ):
+            return None
+        self.remembered += 1
+        return entry.answer[:-2] + served.removal if dialect.removes else entry.answer
 
     async def _later(self, asked: Asked) -> bytes:
         return self._reply(asked, await self._outcome(asked))
@@ -206,10 +236,10 @@ class Responder:
     async def _with_ticket(self, asked: Asked) -> bytes:
         """A navigation that ends in a ticket: it is redeemed and the address cleaned before the application sees it.
 
-        nginx passes headers of an answer on only with a refusal, so even someone who may enter is refused once here,
+        Proxies pass headers of an answer on only with a refusal, so even someone who may enter is refused once here,
         and comes back by the clean address.
         """
-        split = without_ticket(asked.target)
+        split = without_ticket(asked.target or b"")
         if split is None or not is_navigation(asked):
             return await self._later(asked)
         asked = replace(asked, target=split[0])
@@ -228,62 +258,52 @@ class Responder:
                 return self._reply(asked, outcome)
             lines.append(seat)
         self._count(asked, Verdict.SIGN_IN, "ticket")
-        return answer(b"401 Unauthorized", *lines)
+        return answer(b"302 Found" if asked.dialect.redirects else b"401 Unauthorized", *lines)
 
     def _reply(self, asked: Asked, outcome: Outcome) -> bytes:
         self._count(asked, outcome.verdict, outcome.reason)
-        if outcome.answer:
+        if outcome.verdict is Verdict.ALLOW and outcome.answer:
+            if outcome.served is not None and asked.dialect.removes:
+                return outcome.answer[:-2] + outcome.served.removal
             return outcome.answer
-        navigation = is_navigation(asked)
-        lines = [reason(outcome.reason)]
-        served = outcome.served
-        if outcome.verdict is Verdict.SIGN_IN and served is not None and served.in_place:
-            lines += self._in_place.attempt(served, asked, outcome.reason, self._judge.now())
-        return answer(dialects.nginx_status(outcome.verdict, navigation=navigation), *lines)
+        return self._replies.refusal(asked, outcome, self._table.rules.base_url, self._judge.now())
 
     def _count(self, asked: Asked, verdict: Verdict, code: str) -> None:
         self.counts[verdict] += 1
         if self._trace is not None:
-            path = asked.target.partition(b"?")[0].decode("latin-1")
+            path = (asked.target or b"").partition(b"?")[0].decode("latin-1")
             self._trace(
                 peer=asked.peer, host=asked.host_key, path=path, method=asked.method, verdict=verdict, reason=code
             )
 
-    def _gate(self, dialect: str, secret: str, peer: str) -> bytes | None:
-        """None if this peer may ask at this address; else the refusal."""
-        if dialect not in dialects.KINDS:
-            return answer(b"404 Not Found", reason("unknown_dialect"))
-        if self._path_secrets:
-            given = secret.encode("latin-1")
+    def _gate(self, endpoint: Endpoint, peer: str, by_secret: bool) -> Dialect | bytes:
+        """The dialect that this peer may speak at this address; else the refusal."""
+        kind = self._kind_of(peer)
+        dialect = spoken(endpoint.dialect, kind)
+        if dialect is None or (endpoint.rest[:1] == b"/" and not dialect.extends):
+            return self._misasked(DIALECTS["nginx"], "unknown_dialect", peer, b"404 Not Found")
+        if by_secret:
             genuine = False
             for expected in self._path_secrets:
-                genuine |= hmac.compare_digest(expected, given)
-            return None if genuine else self._refuse("path_secret_wrong", peer)
-        if secret:
-            return self._refuse("path_secret_wrong", peer)
-        kind = self._kind_of(peer)
+                genuine |= hmac.compare_digest(expected, endpoint.secret or b"")
+            return dialect if genuine else self._misasked(dialect, "path_secret_wrong", peer)
+        if endpoint.secret is not None:
+            return self._misasked(dialect, "path_secret_wrong", peer)
         if kind is None:
-            # 401, so that the visitor reaches `start`, which names the address to declare.
-            return self._refuse("peer_undeclared", peer, b"401 Unauthorized", b"X-Ostiary-Peer: " + peer.encode())
-        return None if kind in dialects.KINDS[dialect] else self._refuse("peer_of_other_kind", peer)
+            # 401, so that where nginx asks the visitor reaches `start`, which names the address to declare.
+            status = b"403 Forbidden" if dialect.redirects else b"401 Unauthorized"
+            return self._misasked(dialect, "peer_undeclared", peer, status, b"X-Ostiary-Peer: " + peer.encode())
+        return dialect if kind in dialect.kinds else self._misasked(dialect, "peer_of_other_kind", peer)
 
-    def _refuse(self, code: str, peer: str, status: bytes = b"403 Forbidden", *lines: bytes) -> bytes:
+    def _misasked(
+        self, dialect: Dialect, code: str, peer: str, status: bytes = b"403 Forbidden", *lines: bytes
+    ) -> bytes:
         self.counts[Verdict.REFUSED] += 1
         if self._trace is not None:
             self._trace(peer=peer, host="", path="", method="", verdict=Verdict.REFUSED, reason=code)
+        advice = _ADVICE.get(code, _HEADERS_DIFFER)
         if (code, peer) not in self._complained and len(self._complained) < _MOST_COMPLAINTS:
             # Once for each peer: what is wrong is the proxy's configuration, and it asks many times a second.
             self._complained.add((code, peer))
-            _log.warning("check_refused", reason=code, peer=peer, advice=_ADVICE.get(code, _HEADERS_DIFFER))
-        return answer(status, reason(code), *lines)
-
-
-def _same_host(told: bytes, host: bytes) -> bool:
-    """Whether X-Forwarded-Host names the host of X-Original-URL; nginx's ``$host`` leaves the port out."""
-    if host.startswith(told + b":"):
-        return True
-    try:
-        name, whole = fold_host(told.decode("utf-8").strip()), fold_host(host.decode("utf-8"))
-    except (InvalidInput, UnicodeDecodeError):
-        return False
-    return whole == name or whole.startswith(name + ":")
+            _log.warning("check_refused", reason=code, peer=peer, advice=advice)
+        return misasked(dialect, code, advice, status, *lines)

@@ -12,7 +12,7 @@ from ostiary.access.served import Served
 from ostiary.access.table import AccessTable, Entry
 from ostiary.flows.intent import Intent
 from ostiary.flows.start import INVALIDATION, Start
-from ostiary.forwardauth.dialects import PREFIXES
+from ostiary.forwardauth.dialects.addresses import PREFIXES
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.identify import Identify
@@ -24,7 +24,44 @@ from ostiary.forwardauth.wire import head_of
 from ostiary.web.routes import Routes, Who
 from ostiary.web.visits import Visit
 
-_EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_EVERY_METHOD = (
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "ACL",
+    "BIND",
+    "CHECKOUT",
+    "COPY",
+    "LINK",
+    "LOCK",
+    "M-SEARCH",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MOVE",
+    "NOTIFY",
+    "PROPFIND",
+    "PROPPATCH",
+    "PURGE",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "SOURCE",
+    "SUBSCRIBE",
+    "UNBIND",
+    "UNLINK",
+    "UNLOCK",
+    "UNSUBSCRIBE",
+)
+"""All that the HTTP parser knows but CONNECT: some proxies ask with the visitor's own method."""
+_APP = re.compile(rb"(?:^|&)app=([0-9a-f]{8})(?:&|$)")
 _TICKET = re.compile(rb"(?:^|&)ticket=([A-Za-z0-9_-]{1,128})(?:&|$)")
 
 
@@ -74,8 +111,9 @@ class ForwardAuth:
         raw = await found if isinstance(found, Awaitable) else found
         if raw is None:
             return Response(status_code=404)
-        lines = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
-        response = Response(status_code=int(lines[0].split(b" ")[1]))
+        top, _, body = raw.partition(b"\r\n\r\n")
+        lines = top.split(b"\r\n")
+        response = Response(body, status_code=int(lines[0].split(b" ")[1]))
         response.raw_headers = [
             (name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines[1:])
         ]
@@ -86,10 +124,11 @@ class ForwardAuth:
         if visit.client.undeclared is not None:
             return self._explain.undeclared(visit, visit.client.undeclared)
         await self._freshness.believed()
-        served = self._table.rules.find(visit.client.host)
+        query = visit.request.scope["query_string"]
+        served = self._door(visit.client.host, query)
         if served is None or served.rules is None or served.host_key != visit.client.host:
             return self._explain.unknown_host(visit, visit.client.host)
-        found = _TICKET.search(visit.request.scope["query_string"])
+        found = _TICKET.search(query)
         seated = None
         if found is not None and not served.in_place:
             seated = await self._handoff.seat(
@@ -119,14 +158,13 @@ class ForwardAuth:
         base_url = self._table.rules.base_url
         if base_url is None:
             return self._explain.not_ready(visit)
-        served = self._table.rules.find(visit.client.host)
+        served, entry = await self._signed_in_at(visit)
         intent = Intent()
         if served is not None and served.invalidation_flow != INVALIDATION:
             # First every door is closed; then the provider's own flow says its word.
             name = served.rules.name if served.rules else ""
             intent = Intent(resume=f"/if/flow/{served.invalidation_flow}/", application_name=name)
         url = base_url + self._flows.url(intent, INVALIDATION)
-        entry = None if served is None else await self._session(visit, served)
         if served is None or entry is None or not _own_wish(visit):
             return redirect(url)
         ticket = urlencode({"ticket": self._sign_out_ticket(entry.login.id)})
@@ -138,11 +176,23 @@ class ForwardAuth:
         """We are here; authentik's outposts answer so."""
         return Response(status_code=204)
 
-    async def _session(self, visit: Visit, served: Served) -> Entry | None:
-        found = await self._freshness.ask(
-            self._identify.session(served, visit.client.host, cookie_header(visit), self._judge.now())
-        )
-        return None if isinstance(found, str) else found
+    def _door(self, host: str, query: bytes) -> Served | None:
+        """The application at a host that a ticket came for; told apart only where a host has several."""
+        doors = self._table.rules.at(host)
+        named = _APP.search(query)
+        if len(doors) > 1 and named is not None:
+            return next((served for served in doors if served.provider_uuid.encode().startswith(named[1])), None)
+        return doors[0] if doors else None
+
+    async def _signed_in_at(self, visit: Visit) -> tuple[Served | None, Entry | None]:
+        """(an application of this host, its live session here): one with a session if there is any."""
+        doors = self._table.rules.at(visit.client.host)
+        cookies, now = cookie_header(visit), self._judge.now()
+        for served in doors:
+            found = await self._freshness.ask(self._identify.session(served, visit.client.host, cookies, now))
+            if not isinstance(found, str):
+                return served, found
+        return (doors[0] if doors else None), None
 
 
 def _own_wish(visit: Visit) -> bool:

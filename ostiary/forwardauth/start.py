@@ -11,13 +11,13 @@ from datetime import datetime
 from starlette.responses import JSONResponse, Response
 
 from ostiary.access.freshness import Freshness
-from ostiary.access.served import Served
+from ostiary.access.served import Ambiguous, Rules, Served
 from ostiary.access.table import AccessTable
 from ostiary.flows.intent import Intent
 from ostiary.flows.start import AUTHENTICATION, Start
 from ostiary.forwardauth import tickets
 from ostiary.forwardauth.explain import Explain, prefix_of
-from ostiary.forwardauth.handoff import Handoff
+from ostiary.forwardauth.handoff import Handoff, origin_of
 from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.judge import Judge
 from ostiary.forwardauth.loops import MOST, Loops
@@ -43,8 +43,7 @@ class Wanted:
 
     @property
     def origin(self) -> str:
-        """Of the application's own scheme, whatever the request's was."""
-        return f"{'https' if self.served.secure else 'http'}://{self.host}"
+        return origin_of(self.served, self.host)
 
     @property
     def url(self) -> str:
@@ -105,20 +104,22 @@ class StartPage:
 
     async def _begin(self, visit: Visit, query: bytes, base_url: str, own: str) -> Response:
         try:
-            rd = return_target(query)
+            rd = return_target(query) or _redirected_by_proxy(visit)
         except InvalidInput as error:
             return self._explain.bad_return(visit, error.code, error.message)
         here = visit.client.host
-        served = self._table.rules.find(here)
-        at_own = here == own and served is None
-        host, target = rd or (None, b"/")
+        doors = self._table.rules.at(here)
+        host, target = rd or (None, doors[0].path.encode() + b"/" if len(doors) == 1 else b"/")
         host = host or here
-        if at_own:
-            served = self._table.rules.find(host)
+        served = _found(self._table.rules, host, target)
+        if not doors and here != own:
+            return self._explain.unknown_host(visit, here)
+        if doors and served not in doors:
+            if served is None and host == here:
+                return self._explain.unknown_host(visit, here)
+            return self._explain.bad_return(visit, "forward_auth.return_elsewhere", _NOT_OURS)
         if served is None or served.rules is None:
             return self._explain.unknown_host(visit, host)
-        if self._table.rules.find(host) is not served:
-            return self._explain.bad_return(visit, "forward_auth.return_elsewhere", _NOT_OURS)
         wanted = Wanted(served, host, target)
         if here == own and visit.session is not None and (refusal := await self._refused(visit, wanted, visit.session)):
             return refusal
@@ -172,7 +173,10 @@ class StartPage:
         served = self._table.rules.of_provider(attempt.provider_id)
         if target is None or served is None or served.rules is None:
             return self._explain.bad_return(visit, "forward_auth.return_elsewhere", _NOT_OURS)
-        if self._table.rules.find(attempt.host) is not served or (attempt.kind == CALLBACK) is served.in_place:
+        if (
+            _found(self._table.rules, attempt.host, target) is not served
+            or (attempt.kind == CALLBACK) is served.in_place
+        ):
             return self._explain.bad_return(
                 visit, "forward_auth.changed", "The application was changed while you were signing in."
             )
@@ -239,9 +243,27 @@ class StartPage:
         if attempt.kind == IN_PLACE:
             response = redirect(location(wanted.origin, tickets.with_ticket(wanted.target, ticket)))
         else:
-            response = redirect(f"{wanted.served.origin}{prefix_of(visit)}/callback?ticket={ticket}")
+            app = wanted.served.provider_uuid[:8]
+            response = redirect(f"{wanted.served.origin}{prefix_of(visit)}/callback?app={app}&ticket={ticket}")
         response.headers.append("Set-Cookie", counted)
         return response
+
+
+def _found(rules: Rules, host: str, target: bytes) -> Served | None:
+    """The application of an address, None too if its path can be read in two ways."""
+    try:
+        return rules.find(host, target)
+    except Ambiguous:
+        return None
+
+
+def _redirected_by_proxy(visit: Visit) -> tuple[str | None, bytes] | None:
+    """Where a proxy says that the visitor was going, if it cannot write it into our address.
+
+    No more is believed of it than of ``rd``: it leads somewhere only if it is an address of the application.
+    """
+    told = visit.request.headers.get("x-auth-request-redirect", "")
+    return return_target(b"rd=" + told.encode("latin-1")) if told.startswith("/") and visit.client.declared else None
 
 
 def cookie_header(visit: Visit) -> str:

@@ -56,6 +56,7 @@ class Static:
                 "Content-Type": media_type,
                 "Cache-Control": "public, max-age=31536000, immutable",
                 "X-Content-Type-Options": "nosniff",
-                "Cross-Origin-Resource-Policy": "same-origin",
+                # Pages of ours that are shown on applications' hosts load their style from here.
+                "Cross-Origin-Resource-Policy": "cross-origin",
             },
         )

@@ -47,7 +47,7 @@ class Worker:
         # Time enough for what a poll believed to be over.
         self.clock.advance(1)
         person = await self.freshness.ask(self.table.load_person(user_id))
-        served = self.table.rules.find(host)
+        served = self.table.rules.find(host, b"/")
         return served.rules if served else None, person.subject if person else None
 
 

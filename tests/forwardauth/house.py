@@ -3,18 +3,22 @@
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, inspect, select, update
 
+import ostiary
 from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
 from ostiary.access.table import AccessTable
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.directory.models import Group, Membership, User
+from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.judge import Judge
 from ostiary.forwardauth.refusals import Refusals
+from ostiary.forwardauth.replies import Replies
 from ostiary.forwardauth.responder import Responder
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.policies.models import Policy, PolicyBinding
@@ -27,10 +31,18 @@ from ostiary.storage.feed_postgres import PostgresFeed
 from ostiary.storage.feed_sqlite import SqliteFeed
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
+from ostiary.web.pages import Pages
+from ostiary.web.static import Static
 from tests.clock import FakeClock
 
 IDLE = 8 * 3600
 AUTH = "/outpost.goauthentik.io/auth/nginx"
+
+
+def pages() -> Pages:
+    """The product's own pages."""
+    package = Path(ostiary.__file__).parent
+    return Pages(templates=package / "templates", static=Static(package / "static"), title="Ostiary", contact="")
 
 
 @dataclass(frozen=True)
@@ -39,19 +51,21 @@ class Answer:
 
     status: int
     headers: dict[str, str]
+    body: bytes = b""
 
     @classmethod
     def parse(cls, raw: bytes) -> "Answer":
         head, separator, body = raw.partition(b"\r\n\r\n")
         assert separator
-        assert body == b""
         lines = head.decode("utf-8").split("\r\n")
         pairs = [line.split(": ", 1) if ": " in line else [line.rstrip(":"), ""] for line in lines[1:]]
         headers = {name.lower(): value for name, value in pairs}
         assert len(headers) == len(pairs)
-        assert headers["content-length"] == "0"
+        assert headers["content-length"] == str(len(body))
+        assert bool(body) == ("content-type" in headers)
+        assert len(raw) < 4096 or "x-envoy-auth-headers-to-remove" in headers
         assert headers["cache-control"] == "no-store"
-        return cls(int(lines[0].split(" ")[1]), headers)
+        return cls(int(lines[0].split(" ")[1]), headers, body)
 
     @property
     def reason(self) -> str:
@@ -104,6 +118,7 @@ class House:
             table=self.table,
             freshness=self.freshness,
             judge=self.judge,
+            replies=Replies(way_back=self.handoff, page=Explain(pages=pages(), contact="help@example.com").refused),
             in_place=self.handoff,
             proxies=rules,
             now=self.clock.now,

@@ -94,7 +94,7 @@ class Browser(OwnBrowser):
         self, request: httpx2.Request, answer: Answer, scheme: str, host: str, target: str
     ) -> httpx2.Response:
         attempt = answer.headers.get("x-ostiary-attempt", "")
-        served = self._street.house.table.rules.find(host)
+        served = self._street.house.table.rules.find(host, target.encode())
         if served is not None and served.in_place:
             where = (
                 f"https://auth.example.com/ostiary/start?attempt={attempt}&rd={scheme}://{host}{quote(target, safe='')}"

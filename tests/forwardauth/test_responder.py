@@ -359,7 +359,7 @@ async def test_a_trace_tells_all_but_secrets(database_url: str, clock: FakeClock
     await house.close()
 
 
-@pytest.mark.parametrize("dialect", ["traefik", "caddy", "envoy", "", "nginx/x", "NGINX", "nginx%20"])
+@pytest.mark.parametrize("dialect", ["traefik2", "forward", "envoyx", "", "nginx/x", "NGINX", "nginx%20"])
 async def test_dialects_that_do_not_exist_open_nothing(house: House, dialect: str) -> None:
     cookie = await inside(house)
     for prefix in ("/ostiary/auth/", "/outpost.goauthentik.io/auth/"):
@@ -401,8 +401,15 @@ async def test_a_secret_where_none_is_set_is_refused(house: House) -> None:
 async def test_a_kind_limits_the_dialects(database_url: str, clock: FakeClock) -> None:
     house = House(database_url, clock, proxies=(("10.0.0.0/8", "traefik"), ("10.9.0.0/16", "nginx")))
     cookie = await inside(house)
-    assert (await house.ask(cookie=cookie, peer="10.0.0.1")).reason == "peer_of_other_kind"
     assert (await house.ask(cookie=cookie, peer="10.9.0.1")).status == 200
+    for dialect in ("caddy", "envoy/x", "haproxy", "nic", "ngf"):
+        asked = await house.ask(cookie=cookie, peer="10.0.0.1", target=f"/ostiary/auth/{dialect}")
+        assert (asked.status, asked.reason) == (403, "peer_of_other_kind")
+    for dialect in ("traefik", "nginx-fwd"):
+        asked = await house.ask(cookie=cookie, peer="10.9.0.1", target=f"/ostiary/auth/{dialect}")
+        assert (asked.status, asked.reason) == (403, "peer_of_other_kind")
+    # From Traefik the address of nginx means its ingress-nginx provider, which sends no X-Original-URL.
+    assert (await house.ask(cookie=cookie, peer="10.0.0.1")).reason == "original_url_through_traefik"
     undeclared = await house.ask(cookie=cookie, peer="192.0.2.1")
     assert (undeclared.status, undeclared.headers["x-ostiary-peer"]) == (401, "192.0.2.1")
     await house.close()

@@ -3,8 +3,11 @@
 import httptools
 import pytest
 
-from ostiary.forwardauth.wire import Refused, cut, head_of, header, visitor
+from ostiary.forwardauth.dialects.lines import Refused, cutter, header
+from ostiary.forwardauth.wire import head_of, visitor
 from ostiary.kit.proxies import Proxies, ProxyRule
+
+cut = cutter("X-Original-URL", "X-Original-Method", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-Method")
 
 
 def head(*lines: bytes) -> bytes:
