@@ -213,6 +213,14 @@ class ForwardAuthSettings(Section):
     )
 
 
+class OutgoingSettings(Section):
+    private_networks: bool = Field(
+        default=False,
+        description="Whether what Ostiary fetches itself, such as a trusted issuer's keys, may come from private and "
+        "loopback addresses. Link-local ones are never asked.",
+    )
+
+
 class SessionSettings(Section):
     idle: Annotated[Duration, AfterValidator(_between("minutes=1", "days=365"))] = Field(
         default=8 * 3600, description="A login that nobody used for so long has ended."
@@ -299,6 +307,7 @@ class Settings(Section):
         description="The reverse proxies whose forwarded headers count: a list of `{cidr, kind}`, or of `cidr=kind`.",
     )
     forward_auth: ForwardAuthSettings = ForwardAuthSettings()
+    outgoing: OutgoingSettings = OutgoingSettings()
     sessions: SessionSettings = SessionSettings()
     lockout: LockoutSettings = LockoutSettings()
     passwords: PasswordSettings = PasswordSettings()

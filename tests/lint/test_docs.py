@@ -28,6 +28,7 @@ SECTIONS = (
     "sessions:",
     "secret_key:",
     "forward_auth:",
+    "outgoing:",
 )
 
 
