@@ -54,6 +54,7 @@ from ostiary.forwardauth.replies import Replies
 from ostiary.forwardauth.responder import Responder
 from ostiary.forwardauth.routes import ForwardAuth
 from ostiary.forwardauth.start import StartPage
+from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
 from ostiary.kit.errors import Unavailable
 from ostiary.kit.proxies import Proxies, ProxyRule
@@ -98,6 +99,8 @@ _FEED_RETENTION = 3600
 # How often what a worker collected (last use, refusals) is written down, and how often it asks whether the database
 # answers; seconds.
 _FLUSH, _PULSE = 5, 1
+# What our keys sign is good for so long at most.
+_LONGEST_TOKEN = timedelta(minutes=5)
 
 _log = structlog.get_logger("ostiary")
 
@@ -124,6 +127,7 @@ class Parts:
     applications: Applications
     bindings: Bindings
     path_secrets: PathSecrets
+    keyring: Keyring
 
     async def close(self) -> None:
         self.passwords.close()
@@ -145,10 +149,12 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     users = Users(database=database, clock=clock, passwords=passwords)
     groups = Groups(database=database, clock=clock)
     tokens = Tokens(database=database, clock=clock, secrets=secrets)
+    keyring = Keyring(database=database, clock=clock, secrets=secrets, longest_token=_LONGEST_TOKEN)
     bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
     async with database.writing() as w:
         row = await installation.ensure(w, secrets, clock)
         await defaults.ensure(w)
+        await keyring.ensure(w)
         await bootstrap.first_start(w, Given(**settings.bootstrap.model_dump()))
         base_url = settings.web.base_url or row.base_url
     sessions = Sessions(
@@ -186,6 +192,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         applications=Applications(database=database, clock=clock, base_url=base_url),
         bindings=Bindings(database=database, clock=clock),
         path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),
+        keyring=keyring,
     )
 
 
@@ -355,6 +362,7 @@ class Server:
         jobs.every(300, "flow_runs.expire", self.executor.expire)
         jobs.every(600, "tokens.expire", lambda: expire(database, clock, Token.expires))
         jobs.every(600, "path_secrets.expire", lambda: expire(database, clock, PathSecret.expires))
+        jobs.every(60, "keys.keep", parts.keyring.keep)
         jobs.every(600, "lockouts.forget", lambda: parts.lockout.forget_old(database))
         jobs.every(600, "feed.trim", feed)
         keep = timedelta(seconds=parts.settings.events.retention)

@@ -4,6 +4,7 @@ import ostiary.applications.models
 import ostiary.directory.models
 import ostiary.events.models
 import ostiary.flows.models
+import ostiary.keys.models
 import ostiary.mappings.models
 import ostiary.policies.models
 import ostiary.sessions.models

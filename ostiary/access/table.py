@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ostiary.access.served import Load, Rules, Served, moment
+from ostiary.access.signing import Signing
 from ostiary.directory.membership import effective_groups
 from ostiary.kit.tokens import digest
 from ostiary.policies.engine import Subject
@@ -77,6 +78,7 @@ class AccessTable:
     def __init__(self, *, secrets: Secrets, base_url: str | None) -> None:
         self._secrets = secrets
         self.rules = Rules(base_url)
+        self.signing = Signing(secrets)
         self.version = 0
         self.changes = 0
         self.entries: OrderedDict[bytes, Entry] = OrderedDict()
@@ -131,7 +133,7 @@ class AccessTable:
         elif kind == "provider":
             self.version += 1
             self._stale_providers.add(int(key))
-        elif kind in ("policy", "mapping", "path_secret"):
+        elif kind in ("policy", "mapping", "path_secret", "key"):
             self.version += 1
             self._stale_all = True
         elif kind == "token":
@@ -147,7 +149,11 @@ class AccessTable:
         self._stale_all, self._stale_applications, self._stale_providers = False, set(), set()
         self._loading = True
         try:
-            yield from self.rules.load_all() if everything else self.rules.load_some(applications, providers)
+            if everything:
+                yield from self.rules.load_all()
+                yield from self.signing.load()
+            else:
+                yield from self.rules.load_some(applications, providers)
         except BaseException:
             self._stale_all = True
             raise

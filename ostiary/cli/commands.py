@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "policy": "ostiary.cli.policy:commands",
     "path-secret": "ostiary.cli.path_secret:commands",
     "session": "ostiary.cli.session:commands",
+    "key": "ostiary.cli.key:commands",
     "serve": "ostiary.cli.serve:serve",
     "migrate": "ostiary.cli.backup:migrate",
     "backup": "ostiary.cli.backup:backup",

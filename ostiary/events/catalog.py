@@ -15,6 +15,8 @@ class Action(StrEnum):
     USER_WRITE = "user_write"
     PASSWORD_SET = "password_set"  # noqa: S105 - the name of a fact
     SECRET_ROTATE = "secret_rotate"  # noqa: S105 - the name of a fact
+    KEY_ROTATE = "key_rotate"
+    KEY_DISCARD = "key_discard"
     AUTHORIZE_APPLICATION = "authorize_application"
     ACCESS_REFUSED = "access_refused"
     MODEL_CREATED = "model_created"
@@ -39,6 +41,8 @@ _SENTENCES: Final[Mapping[Action, str]] = {
     Action.USER_WRITE: "A user was created or changed; the context names the fields.",
     Action.PASSWORD_SET: "A password was set, by its owner or an administrator; that person's other sessions ended.",
     Action.SECRET_ROTATE: "A token or a path secret was replaced; the old one stops, at once or after a while.",
+    Action.KEY_ROTATE: "Another key began to sign; the one before stays published until nothing it signed is good.",
+    Action.KEY_DISCARD: "All keys that sign were replaced at once, and nothing that they signed is good any more.",
     Action.AUTHORIZE_APPLICATION: "A person was let through to an application and a session there began.",
     Action.ACCESS_REFUSED: "A known person was refused at an application; once an hour per session and reason.",
     Action.MODEL_CREATED: "An object other than a user was created.",

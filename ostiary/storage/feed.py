@@ -31,6 +31,7 @@ TRIGGERED: Final[Mapping[str, tuple[str, str]]] = {
     "policies": ("policy", "id"),
     "policy_bindings": ("binding", "application_id"),
     "path_secrets": ("path_secret", "id"),
+    "signing_keys": ("key", "id"),
     "installation": ("installation", "id"),
 }
 """Table → (kind, the column whose value is the key)."""
