@@ -49,6 +49,7 @@ from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.judge import Judge
 from ostiary.forwardauth.loops import Loops
+from ostiary.forwardauth.path_secrets import PathSecrets as PathSecretGate
 from ostiary.forwardauth.refusals import Refusals
 from ostiary.forwardauth.replies import Replies
 from ostiary.forwardauth.responder import Responder
@@ -222,7 +223,7 @@ class Server:
             in_place=handoff,
             proxies=proxies,
             now=clock.now,
-            path_secrets=settings.forward_auth.path_secrets,
+            path_secrets=PathSecretGate(secrets=secrets, configured=settings.forward_auth.path_secrets),
             trace=check_trace(settings.log.level),
         )
 

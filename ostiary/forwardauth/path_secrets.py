@@ -10,15 +10,15 @@ from ostiary.storage.secrets import Secrets
 
 
 class PathSecrets:
-    """``configured`` are those of the settings, which hold as long as this process does."""
+    """``configured`` are those of the settings, which are in force as long as this process runs; kept as hashes."""
 
     def __init__(self, *, secrets: Secrets, configured: Sequence[str] = ()) -> None:
         self._secrets = secrets
-        self._configured = tuple(secrets.hash(PURPOSE, secret.encode()) for secret in configured)
+        self.configured = tuple(secrets.hash(PURPOSE, secret.encode()) for secret in configured)
 
     def demanded(self, rules: Rules, now: datetime) -> bool:
         """Whether any is in force, so that an address without one is refused."""
-        if self._configured:
+        if self.configured:
             return True
         return any(expires is None or now < expires for _, expires in rules.path_secrets)
 
@@ -31,7 +31,7 @@ class PathSecrets:
             return False
         asked = self._secrets.hashes(PURPOSE, given)
         good = False
-        for stored in self._configured:
+        for stored in self.configured:
             for one in asked:
                 good |= hmac.compare_digest(stored, one)
         for stored, expires in rules.path_secrets:

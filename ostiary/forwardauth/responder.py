@@ -4,8 +4,7 @@
 judged before returns the bytes it kept. Everything that memory cannot tell goes to the judge.
 """
 
-import hmac
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -23,6 +22,7 @@ from ostiary.forwardauth.dialects.known import DIALECTS, spoken
 from ostiary.forwardauth.dialects.lines import OWS, Refused
 from ostiary.forwardauth.headers import answer
 from ostiary.forwardauth.judge import Judge, Outcome
+from ostiary.forwardauth.path_secrets import PathSecrets
 from ostiary.forwardauth.replies import Replies, misasked
 from ostiary.forwardauth.tickets import MARK, without_ticket
 from ostiary.forwardauth.wire import Asked, is_navigation
@@ -81,7 +81,7 @@ class Responder:
         in_place: InPlace,
         proxies: Proxies,
         now: Callable[[], datetime],
-        path_secrets: Sequence[str] = (),
+        path_secrets: PathSecrets,
         trace: Trace | None = None,
     ) -> None:
         self._table = table
@@ -92,17 +92,14 @@ class Responder:
         self._in_place = in_place
         self._kind_of = proxies.kind_of
         self._now = now
-        self._path_secrets = [secret.encode() for secret in path_secrets]
+        self._path_secrets = path_secrets
         self._trace = trace
-        # With secrets configured, no bare address is answered.
-        self._bare: dict[bytes, tuple[Dialect, str]] = {}
-        if not path_secrets:
-            self._bare = {
-                f"{prefix}/auth/{name}".encode(): (dialect, prefix)
-                for prefix in PREFIXES
-                for name, dialect in DIALECTS.items()
-                if not dialect.extends
-            }
+        self._bare: dict[bytes, tuple[Dialect, str]] = {
+            f"{prefix}/auth/{name}".encode(): (dialect, prefix)
+            for prefix in PREFIXES
+            for name, dialect in DIALECTS.items()
+            if not dialect.extends
+        }
         self._sign_in = answer(b"401 Unauthorized")
         self.counts = dict.fromkeys(Verdict, 0)
         """How many checks came to each verdict, apart from ``remembered``; read when metrics are scraped."""
@@ -119,26 +116,55 @@ class Responder:
         ``declared``: it did not come by a URL that could carry a path secret, so the peer's address alone counts.
         """
         bare = self._bare.get(target)
-        if bare is not None and self._kind_of(peer) in bare[0].kinds:
+        if bare is None and not below_auth(target):
+            return None
+        if self._fresh():
+            return self._heard(head, method, target, peer, bare, declared=declared, fresh=True)
+        if isinstance(self._freshness, SqliteFreshness):
+            return self._heard(head, method, target, peer, bare, declared=declared, fresh=False)
+        return self._refreshed(head, method, target, peer, bare, declared=declared)
+
+    async def _refreshed(
+        self, head: bytes, method: bytes, target: bytes, peer: str, bare: tuple[Dialect, str] | None, *, declared: bool
+    ) -> bytes:
+        """The same once the table may be believed again: it also says which path secrets are in force."""
+        fresh = await self._freshness.refresh()
+        found = self._heard(head, method, target, peer, bare, declared=declared, fresh=fresh)
+        return found if isinstance(found, bytes) else await found
+
+    def _heard(
+        self,
+        head: bytes,
+        method: bytes,
+        target: bytes,
+        peer: str,
+        bare: tuple[Dialect, str] | None,
+        *,
+        declared: bool,
+        fresh: bool,
+    ) -> bytes | Awaitable[bytes]:
+        if (
+            bare is not None
+            and not self._path_secrets.configured
+            and not self._table.rules.path_secrets
+            and self._kind_of(peer) in bare[0].kinds
+        ):
             dialect, prefix = bare
             rest, by_secret = b"", False
         else:
             endpoint = auth_endpoint(target)
             if endpoint is None:
-                if not below_auth(target):
-                    return None
                 return self._misasked(DIALECTS["nginx"], "unknown_dialect", peer, b"404 Not Found")
-            by_secret = bool(self._path_secrets) and not declared
-            gated = self._gate(endpoint, peer, by_secret)
+            gated = self._gate(endpoint, peer, declared=declared, fresh=fresh)
             if isinstance(gated, bytes):
                 return gated
             dialect, prefix, rest = gated, endpoint.prefix, endpoint.rest
+            by_secret = endpoint.secret is not None
         try:
             scheme, host, path, asked_method, cookies = dialect.read(head, method, rest)
         except Refused as refused:
             return self._misasked(dialect, refused.reason, peer)
 
-        fresh = self._fresh()
         if path is not None and fresh and self._trace is None:
             kept = self._from_memory(dialect, scheme, host, path, cookies)
             if kept is not None:
@@ -163,12 +189,12 @@ class Responder:
             method="" if asked_method is None else asked_method.decode("latin-1").strip(),
             cookies="" if cookies is None else cookies.decode("latin-1"),
         )
+        if not fresh:
+            return self._reply(asked, _UNREACHABLE)
         if path is not None and MARK in path:
             return self._with_ticket(asked)
         if not isinstance(self._freshness, SqliteFreshness):
             return self._later(asked)
-        if not fresh:
-            return self._reply(asked, _UNREACHABLE)
         try:
             return self._reply(asked, self._freshness.load(self._judge.judge(asked)))
         except Unavailable:
@@ -276,18 +302,19 @@ class Responder:
                 peer=asked.peer, host=asked.host_key, path=path, method=asked.method, verdict=verdict, reason=code
             )
 
-    def _gate(self, endpoint: Endpoint, peer: str, by_secret: bool) -> Dialect | bytes:
+    def _gate(self, endpoint: Endpoint, peer: str, *, declared: bool, fresh: bool) -> Dialect | bytes:
         """The dialect that this peer may speak at this address; else the refusal."""
         kind = self._kind_of(peer)
         dialect = spoken(endpoint.dialect, kind)
         if dialect is None or (endpoint.rest[:1] == b"/" and not dialect.extends):
             return self._misasked(DIALECTS["nginx"], "unknown_dialect", peer, b"404 Not Found")
-        if by_secret:
-            genuine = False
-            for expected in self._path_secrets:
-                genuine |= hmac.compare_digest(expected, endpoint.secret or b"")
-            return dialect if genuine else self._misasked(dialect, "path_secret_wrong", peer)
+        rules, now = self._table.rules, self._judge.now()
         if endpoint.secret is not None:
+            # With a table that cannot be believed nothing is allowed anyway; it is no word against the secret either.
+            if not fresh or self._path_secrets.genuine(rules, endpoint.secret, now):
+                return dialect
+            return self._misasked(dialect, "path_secret_wrong", peer)
+        if not declared and self._path_secrets.demanded(rules, now):
             return self._misasked(dialect, "path_secret_wrong", peer)
         if kind is None:
             # 401, so that where nginx asks the visitor reaches `start`, which names the address to declare.

@@ -17,6 +17,7 @@ from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.judge import Judge
+from ostiary.forwardauth.path_secrets import PathSecrets
 from ostiary.forwardauth.refusals import Refusals
 from ostiary.forwardauth.replies import Replies
 from ostiary.forwardauth.responder import Responder
@@ -122,7 +123,7 @@ class House:
             in_place=self.handoff,
             proxies=rules,
             now=self.clock.now,
-            path_secrets=self.path_secrets,
+            path_secrets=PathSecrets(secrets=self.secrets, configured=self.path_secrets),
             trace=None if self.traced is None else self._trace,
         )
 
