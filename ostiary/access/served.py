@@ -92,11 +92,8 @@ class Doors:
 
     doors: tuple[Served, ...]
 
-    def find(self, target: bytes) -> Served | None:
-        """The application of a target: the longest path at a segment boundary. Raises `Ambiguous`."""
-        path = canonical_path(target)
-        if path is None:
-            raise Ambiguous
+    def find(self, path: str) -> Served | None:
+        """The application of a canonical path: the longest of theirs at a segment boundary."""
         for served in self.doors:
             if path == served.path or path.startswith(served.path + "/"):
                 return served
@@ -131,9 +128,10 @@ class Rules:
         key = host_key.encode()
         doors = self.by_path.get(key)
         if doors is not None:
-            if target is None:
+            path = None if target is None else canonical_path(target)
+            if path is None:
                 raise Ambiguous
-            return doors.find(target)
+            return doors.find(path)
         served = self.by_host.get(key)
         return served if served is not None or not self.domains else self._of_domain(host_key)
 

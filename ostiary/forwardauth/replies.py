@@ -25,8 +25,6 @@ _STATUS: Final[Mapping[Verdict, tuple[bytes, str]]] = {
     Verdict.UNDECIDABLE: (b"503 Service Unavailable", "It cannot be decided right now; please try again."),
     Verdict.REFUSED: (b"403 Forbidden", "The question of the proxy cannot be trusted."),
 }
-LARGEST_PAGE = 3500
-"""Bytes of a refusal that is shown, so that with its head it stays below 4 kB."""
 
 
 class WayBack(Protocol):
@@ -117,8 +115,8 @@ def _page_lines(base_url: str | None) -> tuple[bytes, ...]:
 
 
 def _with_body(asked: Asked, status: bytes, body: bytes, kind: bytes, *lines: bytes) -> bytes:
-    # A HEAD is answered like a GET, without the body (RFC 9110 section 9.3.2).
-    return _written(status, b"" if asked.head.startswith(b"HEAD ") else body, kind, *lines)
+    # A HEAD is answered without the body (RFC 9110 section 9.3.2).
+    return answer(status, *lines) if asked.head.startswith(b"HEAD ") else _written(status, body, kind, *lines)
 
 
 def _written(status: bytes, body: bytes, kind: bytes, *lines: bytes) -> bytes:

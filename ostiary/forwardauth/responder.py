@@ -28,7 +28,7 @@ from ostiary.forwardauth.tickets import MARK, without_ticket
 from ostiary.forwardauth.wire import Asked, is_navigation
 from ostiary.kit.errors import InvalidInput, Unavailable
 from ostiary.kit.proxies import Proxies
-from ostiary.kit.urls import MAX_URL, parse_original_url
+from ostiary.kit.urls import MAX_URL, canonical_path, parse_original_url
 
 # What no address holds; a fragment above all, since a server that cuts at it sees another path.
 _NO_ADDRESS = bytes(range(0x21)) + b"\x7f#"
@@ -209,9 +209,8 @@ class Responder:
         served = rules.by_host.get(host) or rules.met.get(host)
         if served is None:
             doors = rules.by_path.get(host)
-            if doors is None:
-                return None
-            served = doors.find(path)
+            canonical = None if doors is None else canonical_path(path)
+            served = None if doors is None or canonical is None else doors.find(canonical)
         if (
             served is None
             or served.rules is None

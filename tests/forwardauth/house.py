@@ -193,9 +193,12 @@ class House:
         return login_id
 
     async def application(self, host: str = "https://hello.example.com", **values: Any) -> "Door":
-        """An application with its proxy provider. ``mode``, ``handoff``, ``cookie_domain`` belong to the provider."""
-        origin = host.rstrip("/")
-        slug = values.pop("slug", origin.partition("://")[2].partition(".")[0])
+        """An application with its proxy provider, at a host or below a path of one. ``mode``, ``handoff``,
+        ``cookie_domain`` belong to the provider."""
+        scheme, _, rest = host.rstrip("/").partition("://")
+        name, slash, path = rest.partition("/")
+        origin = f"{scheme}://{name}"
+        slug = values.pop("slug", path.replace("/", "-") or name.partition(".")[0])
         uuid = new_id()
         proxy = {
             name: values.pop(name) for name in ("mode", "handoff", "cookie_domain", "session_seconds") if name in values
@@ -209,9 +212,7 @@ class House:
             invalidation_flow="default-provider-invalidation-flow",
         )
         proxy = {"mode": "forward_single", **proxy}
-        await self.add(
-            ProxyProvider, id=provider_id, external_host=origin, host_key=origin.partition("://")[2], **proxy
-        )
+        await self.add(ProxyProvider, id=provider_id, external_host=origin, host_key=name, path=slash + path, **proxy)
         values = {"access": "everyone", "created": self.clock.now(), "name": slug.title()} | values
         application_id = await self.add(Application, slug=slug, provider_id=provider_id, **values)
         return Door(self, application_id, provider_id, uuid, origin, proxy.get("cookie_domain", ""))
@@ -238,6 +239,42 @@ class House:
         return Answer.parse(
             await self.raw(url, cookie, *headers, method=method, peer=peer, target=target, navigation=navigation)
         )
+
+    async def ask_as(
+        self,
+        dialect: str,
+        url: str = "https://hello.example.com/",
+        cookie: str | None = None,
+        *headers: str,
+        method: str = "GET",
+        peer: str = "127.0.0.1",
+        prefix: str = "/ostiary",
+        navigation: bool = True,
+        without: str = "",
+    ) -> Answer:
+        """Asks as the proxy of a dialect does; ``without`` is a header that it leaves out."""
+        scheme, _, rest = url.partition("://")
+        host, slash, tail = rest.partition("/")
+        target, line = f"{prefix}/auth/{dialect}", "GET"
+        told = [f"X-Forwarded-Proto: {scheme}", f"X-Forwarded-Host: {host}"]
+        if dialect == "nginx":
+            told = [f"X-Original-URL: {url}", f"X-Original-Method: {method}"]
+        elif dialect.startswith("envoy"):
+            target, line, told = target + slash + tail, method, told[:1]
+        elif dialect == "ngf":
+            told = [f"Path: {slash}{tail}", f"Method: {method}"]
+        elif dialect != "nic":
+            told += [f"X-Forwarded-Uri: {slash}{tail}", f"X-Forwarded-Method: {method}"]
+        own = host if dialect.startswith(("envoy", "ngf")) else "ostiary.svc.cluster.local"
+        lines = [f"{line} {target} HTTP/1.1", f"Host: {own}", *told, *headers]
+        lines.append("Sec-Fetch-Mode: navigate" if navigation else "Accept: */*")
+        if cookie is not None:
+            lines.append(f"Cookie: {cookie}")
+        kept = [text for text in lines if not (without and text.lower().startswith(without.lower() + ":"))]
+        head = "\r\n".join(kept).encode("utf-8", "surrogateescape") + b"\r\n\r\n"
+        found = self.responder.answer(head, line.encode(), target.encode(), peer)
+        assert found is not None
+        return Answer.parse(found if isinstance(found, bytes) else await found)
 
     async def raw(
         self,

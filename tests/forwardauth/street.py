@@ -34,16 +34,17 @@ class Street:
     house: House
     pages: Pages
 
-    def browser(self) -> "Browser":
-        return Browser(self)
+    def browser(self, dialect: str = "nginx") -> "Browser":
+        return Browser(self, dialect)
 
 
 class Browser(OwnBrowser):
     """Goes through the proxy: an application's host is checked first, our own host and our paths are passed on."""
 
-    def __init__(self, street: Street) -> None:
+    def __init__(self, street: Street, dialect: str) -> None:
         super().__init__(street.pages.app, "https://auth.example.com", PROXY)
         self._street = street
+        self._dialect = dialect
         self.trail: list[str] = []
         self.seen: list[Answer] = []
         self.largest = 0
@@ -80,13 +81,14 @@ class Browser(OwnBrowser):
             self.largest = max(self.largest, sum(len(name) + len(value) + 4 for name, value in response.headers.raw))
             return response
         target = url.removeprefix(origin) or "/"
-        answer = Answer.parse(await self._street.house.raw(f"{origin}{target}", self.cookies(url), method=method))
+        ask = self._street.house.ask_as
+        answer = await ask(self._dialect, f"{origin}{target}", self.cookies(url), method=method)
         self.seen.append(answer)
         request = httpx2.Request(method, url)
-        if answer.status == 401:
+        if answer.status == 401 and self._dialect in ("nginx", "nic"):
             response = self._to_sign_in(request, answer, parts.scheme, parts.netloc, target)
         else:
-            response = httpx2.Response(answer.status, headers=answer.headers, request=request)
+            response = httpx2.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
         self.http.cookies.extract_cookies(response)
         return response
 

@@ -16,9 +16,7 @@ ABOVE_OWN = tuple(f"{prefix}/".encode() for prefix in PREFIXES)
 
 _HOST = re.compile(rb"[?&]host=([^&]*)")
 # The rest begins at a slash or a question mark: only a dialect that expects a path of the visitor's there reads it.
-_ENDPOINT = re.compile(
-    rb"(/outpost\.goauthentik\.io|/ostiary)/auth/([a-z-]{1,20})(?:~([A-Za-z0-9_-]{1,200}))?([/?].*)?"
-)
+_ENDPOINT = re.compile(rb"(/outpost\.goauthentik\.io|/ostiary)/auth/([a-z-]{1,20})(?:~([^/?]*))?([/?].*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
