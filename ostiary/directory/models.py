@@ -72,7 +72,12 @@ class Token(Base):
     intent: Mapped[str] = mapped_column(String(16), comment="api or app_password")
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     description: Mapped[str] = mapped_column(default="")
-    application: Mapped[str | None] = mapped_column(comment="an app password opens only the application of this slug")
+    application: Mapped[str | None] = mapped_column(comment="the slug that an app password was made for, to be read")
+    application_id: Mapped[str | None] = mapped_column(
+        ForeignKey("applications.id", ondelete="CASCADE"),
+        index=True,
+        comment="the one application that an app password opens",
+    )
     created: Mapped[datetime]
     expires: Mapped[datetime | None] = mapped_column(index=True)
     last_used: Mapped[datetime | None]

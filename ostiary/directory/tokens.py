@@ -1,14 +1,15 @@
 """API tokens and app passwords: long random keys, shown once, stored as a keyed hash.
 
 An API token acts for its user at the management API. An app password opens one application for programs that cannot
-follow a sign-in page. Neither is ever accepted for the other.
+follow a sign-in page; it belongs to that very application and goes with it, so that nobody who takes over a freed slug
+takes over its passwords. Neither is ever accepted for the other.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import column, or_, select, table
 from sqlalchemy.exc import IntegrityError
 
 from ostiary.directory import fields
@@ -25,7 +26,11 @@ from ostiary.storage.session import Database, Reading, Writing
 INTENTS: Final = ("api", "app_password")
 DEFAULT_LIFETIME = timedelta(days=360)
 
-_PURPOSE = "token"
+PURPOSE: Final = "token"
+"""Of the keyed hash under which a key is stored."""
+
+# Known here by name alone: applications are a room above this one.
+_APPLICATIONS = table("applications", column("id"), column("slug"))
 _LONGEST_KEY = 512
 
 
@@ -89,6 +94,18 @@ class Tokens:
             raise InvalidInput(
                 "token.expires_past", "expires: it lies in the past; give a moment to come, or none.", field="expires"
             )
+        application_id = None
+        if application is not None:
+            application = fields.application_slug(application)
+            application_id = await w.scalar(
+                select(_APPLICATIONS.c.id).where(_APPLICATIONS.c.slug == application).with_for_update(read=True)
+            )
+            if application_id is None:
+                raise NotFound(
+                    "token.application_unknown",
+                    "application: there is no application of that slug.",
+                    field="application",
+                )
         key = key or b64(random_token())
         token = Token(
             identifier=fields.identifier(identifier),
@@ -96,7 +113,8 @@ class Tokens:
             intent=intent,
             key_hash=self._hash(key),
             description=fields.description(description),
-            application=fields.application_slug(application) if application is not None else None,
+            application=application,
+            application_id=application_id,
             created=now,
             expires=expires,
         )
@@ -137,7 +155,7 @@ class Tokens:
         """The token of that key and its active owner; None for any other, expired or unknown one."""
         if not key or len(key) > _LONGEST_KEY:
             return None
-        hashes = self._secrets.hashes(_PURPOSE, key.encode("utf-8", "replace"))
+        hashes = self._secrets.hashes(PURPOSE, key.encode("utf-8", "replace"))
         query = (
             select(Token, User)
             .join(User, User.id == Token.user_id)
@@ -152,7 +170,7 @@ class Tokens:
         return (found[0], found[1]) if found is not None else None
 
     def _hash(self, key: str) -> str:
-        return self._secrets.hash(_PURPOSE, key.encode())
+        return self._secrets.hash(PURPOSE, key.encode())
 
     async def _record(self, w: Writing, action: Action, token: Token, user: User, by: Actor) -> None:
         await record(

@@ -1,8 +1,9 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text, update
 
+from ostiary.applications.models import Application
 from ostiary.directory.groups import Groups
 from ostiary.directory.membership import groups_of
 from ostiary.directory.models import User
@@ -68,14 +69,43 @@ async def test_a_token_ends_with_its_time_its_deletion_and_its_person(
 
 
 async def test_an_app_password_is_for_one_application_and_no_api_token(
-    database: Database, tokens: Tokens, jane: User
+    database: Database, tokens: Tokens, clock: FakeClock, jane: User
 ) -> None:
+    async with database.writing() as w:
+        w.add(Application(id="id-mail", slug="mail", name="Mail", access="bound", created=clock.now()))
     token, key = await tokens.create(
         "mail", user_id=jane.id, intent="app_password", application="mail", expires=None, by=COMMAND
     )
-    assert token.application == "mail"
+    assert (token.application, token.application_id) == ("mail", "id-mail")
     assert await found(database, tokens, key, "app_password") == "mail"
     assert await found(database, tokens, key, "api") is None
+    with pytest.raises(NotFound, match=r"token\.application_unknown"):
+        await tokens.create(
+            "wiki", user_id=jane.id, intent="app_password", application="wiki", expires=None, by=COMMAND
+        )
+
+
+async def test_a_freed_slug_hands_nobody_the_app_passwords_of_before(
+    database: Database, tokens: Tokens, clock: FakeClock, jane: User
+) -> None:
+    async with database.writing() as w:
+        w.add(Application(id="id-mail", slug="mail", name="Mail", access="bound", created=clock.now()))
+    keys = []
+    for name in ("one", "two"):
+        _, key = await tokens.create(
+            name, user_id=jane.id, intent="app_password", application="mail", expires=None, by=COMMAND
+        )
+        keys.append(key)
+    async with database.writing() as w:
+        await w.execute(update(Application).values(slug="post"))
+        w.add(Application(id="id-other", slug="mail", name="Mail", access="bound", created=clock.now()))
+    async with database.reading() as r:
+        stored = await tokens.find(r, keys[0], intent="app_password")
+    assert stored is not None
+    assert stored[0].application_id == "id-mail"
+    async with database.writing() as w:
+        await w.execute(delete(Application).where(Application.id == "id-mail"))
+    assert [await found(database, tokens, key, "app_password") for key in keys] == [None, None]
 
 
 async def test_rotation_gives_a_new_key_and_as_much_time(

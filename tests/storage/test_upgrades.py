@@ -1,0 +1,56 @@
+"""What an upgrade makes of the rows that it finds."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Connection, text
+
+from ostiary.storage.engine import open_engine
+from ostiary.storage.migrate import alone, lay_triggers, upgrade
+
+
+def _before_0005(connection: Connection) -> None:
+    upgrade(connection, "0004_0_1_signing_keys")
+    connection.execute(
+        text("INSERT INTO users VALUES (1, 'u', 'ada', '', '', true, 'internal', 'users', '{}', NULL, NULL, 0, NULL)")
+    )
+    connection.execute(
+        text(
+            "INSERT INTO applications VALUES ('a1', 'mail', 'Mail', '', '', '', '', '', true, 'bound', 'any', NULL, 0)"
+        )
+    )
+    for name, intent, application in (
+        ("kept", "app_password", "'mail'"),
+        ("orphan", "app_password", "'gone'"),
+        ("api", "api", "NULL"),
+    ):
+        connection.execute(
+            text(
+                f"INSERT INTO tokens VALUES ('{name}', '{name}', 1, '{intent}', '{name}', '', {application}, 0,"
+                " NULL, NULL)"
+            )
+        )
+
+
+def _after_0005(connection: Connection) -> None:
+    upgrade(connection, "0005_0_1_app_passwords")
+    rows = connection.execute(text("SELECT identifier, application, application_id FROM tokens ORDER BY identifier"))
+    assert [tuple(row) for row in rows] == [("api", None, None), ("kept", "mail", "a1")]
+    upgrade(connection)
+    lay_triggers(connection)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_app_passwords_find_their_application_and_orphans_end(
+    kind: str, make_empty: Callable[[str], str]
+) -> None:
+    url = make_empty(kind)
+    for step in (_before_0005, _after_0005):
+        async with alone(url) as connection:
+            await connection.run_sync(step)
+    engine = open_engine(url)
+    async with engine.connect() as connection:
+        await connection.execute(text("DELETE FROM applications"))
+        left = await connection.execute(text("SELECT identifier FROM tokens"))
+        assert [row[0] for row in left] == ["api"]
+    await engine.dispose()
