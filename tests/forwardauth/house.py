@@ -251,11 +251,13 @@ class House:
         prefix: str = "/ostiary",
         navigation: bool = True,
         without: str = "",
+        address: str = "",
     ) -> Answer:
-        """Asks as the proxy of a dialect does; ``without`` is a header that it leaves out."""
+        """Asks as the proxy of a dialect does; ``without`` is a header that it leaves out, ``address`` another
+        dialect's, asked by mistake or on purpose."""
         scheme, _, rest = url.partition("://")
         host, slash, tail = rest.partition("/")
-        target, line = f"{prefix}/auth/{dialect}", "GET"
+        target, line = f"{prefix}/auth/{address or dialect}", "GET"
         told = [f"X-Forwarded-Proto: {scheme}", f"X-Forwarded-Host: {host}"]
         if dialect == "nginx":
             told = [f"X-Original-URL: {url}", f"X-Original-Method: {method}"]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ostiary.forwardauth.decide import Verdict
+from tests.clock import FakeClock
 from tests.forwardauth.house import House
 from tests.forwardauth.test_responder import inside
 
@@ -124,6 +125,26 @@ async def test_traefiks_nginx_provider_sends_none_of_nginxs_headers(house: House
     cookie = await inside(house)
     answer = await house.ask_as("nginx-fwd", "https://hello.example.com/", cookie, header)
     assert (answer.status, answer.reason) in {(403, "original_url_through_traefik"), (403, "header_alias")}
+
+
+@pytest.mark.parametrize("handoff", ["callback", "in_place"])
+async def test_an_ingress_that_moved_to_traefik_stays_as_it_is(
+    database_url: str, clock: FakeClock, handoff: str
+) -> None:
+    """Same annotations, so the same address; what it means there is said by the peer's declared kind alone."""
+    kinds = (("10.0.0.0/8", "traefik"), ("10.9.0.0/16", "nginx"), ("10.8.0.0/16", "any"))
+    house = House(database_url, clock, proxies=kinds)
+    try:
+        cookie = await inside(house, handoff=handoff)
+        url = "https://hello.example.com/a?b=1"
+        assert (await house.ask_as("nginx-fwd", url, cookie, peer="10.0.0.1", address="nginx")).status == 200
+        stranger = await house.ask_as("nginx-fwd", url, peer="10.0.0.1", address="nginx")
+        assert (stranger.status, "set-cookie" in stranger.headers) == (302, True)
+        for undeclared in ("10.9.0.1", "10.8.0.1"):
+            answer = await house.ask_as("nginx-fwd", url, cookie, peer=undeclared, address="nginx")
+            assert (answer.status, answer.reason) == (403, "no_original_url")
+    finally:
+        await house.close()
 
 
 @pytest.mark.parametrize("dialect", ["traefik", "caddy", "haproxy", "envoy", "nic", "ngf"])
