@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from ostiary.access.authorize import ApplicationRules
+from ostiary.access.machine_plan import MachinePlan, machine_plan
 from ostiary.kit.errors import InvalidInput
 from ostiary.kit.expressions import Compiler, Expression
 from ostiary.kit.urls import canonical_path, parse_origin
@@ -29,7 +30,7 @@ _MOST_MET = 4096
 _PROVIDERS = """
 SELECT v.id, v.uuid, v.name, v.authentication_flow, v.invalidation_flow, p.mode, p.handoff, p.external_host, p.host_key,
        p.path, p.cookie_domain, p.session_seconds, a.id, a.slug, a.name, a.contact, a.enabled, a.access,
-       a.policy_engine_mode
+       a.policy_engine_mode, p.header_authentication, p.jwt_issuers
 FROM proxy_providers p JOIN providers v ON v.id = p.id LEFT JOIN applications a ON a.provider_id = p.id
 """
 _BINDINGS = """
@@ -73,6 +74,8 @@ class Served:
     """The cookie's name and equals sign, as they stand in a Cookie header."""
     cookie_only: bool
     """Whether nothing but its cookie opens it, so that without one the answer needs no thought."""
+    machines: MachinePlan | None = None
+    """Which credentials of machines it takes; None: an Authorization header is the application's own business."""
     removal: bytes = b"\r\n"
     """What ends an allowing answer to a proxy that takes off the headers we list: that line, and an empty one."""
 
@@ -258,7 +261,8 @@ class Rules:
 def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
     provider_id, uuid, name, authentication, invalidation, mode, handoff = row[:7]
     external_host, host_key, path, domain, seconds = row[7:12]
-    application_id, slug, application_name, contact, enabled, access, engine_mode = row[12:]
+    application_id, slug, application_name, contact, enabled, access, engine_mode = row[12:19]
+    machines = machine_plan(*row[19:21])
     is_domain = mode == "forward_domain"
     secure = external_host.startswith("https://")
     cookie = domain_cookie(uuid, domain) if is_domain else app_cookie(uuid)
@@ -290,5 +294,6 @@ def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
         cookie=cookie,
         secure=secure,
         cookie_prefix=cookie.name(secure).encode() + b"=",
-        cookie_only=handoff != "in_place",
+        cookie_only=handoff != "in_place" and machines is None,
+        machines=machines,
     )

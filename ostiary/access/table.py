@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from ostiary.access.served import Load, Rules, Served, moment
 from ostiary.access.signing import Signing
@@ -72,8 +72,21 @@ class Entry:
     until: datetime = _NEVER
 
 
+class Remembering(Protocol):
+    """A part that remembers what the feed can outdate."""
+
+    def forget(self, kind: str, key: str) -> None:
+        """One announced change."""
+
+    def clear(self) -> None:
+        """Everything may have changed."""
+
+
 class AccessTable:
-    """One per worker. ``changes`` counts what the feed announced: a load that straddles a change is not kept."""
+    """One per worker. ``changes`` counts what the feed announced: a load that straddles a change is not kept.
+
+    ``listeners`` forget along with it.
+    """
 
     def __init__(self, *, secrets: Secrets, base_url: str | None) -> None:
         self._secrets = secrets
@@ -85,6 +98,7 @@ class AccessTable:
         self._logins: dict[str, Login] = {}
         self._people: dict[int, Person] = {}
         self._by_id: dict[str, Entry] = {}
+        self.listeners: list[Remembering] = []
         self._loading = False
         self._stale_all = True
         self._stale_applications: set[str] = set()
@@ -104,6 +118,8 @@ class AccessTable:
         for kind, key in changes:
             self.changes += 1
             self._forget(kind, key)
+            for listener in self.listeners:
+                listener.forget(kind, key)
 
     def _drop(self) -> None:
         self.version += 1
@@ -111,6 +127,8 @@ class AccessTable:
         self._logins.clear()
         self._people.clear()
         self._by_id.clear()
+        for listener in self.listeners:
+            listener.clear()
         self._stale_all = True
 
     def _forget(self, kind: str, key: str) -> None:
@@ -137,7 +155,7 @@ class AccessTable:
             self.version += 1
             self._stale_all = True
         elif kind == "token":
-            pass  # No check of a browser reads a token.
+            pass  # Only machines come with one, and they are remembered apart.
         else:
             # Groups reach into every person and every rule; a kind that this release does not know could be anything.
             self._drop()
