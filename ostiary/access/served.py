@@ -30,7 +30,7 @@ _MOST_MET = 4096
 _PROVIDERS = """
 SELECT v.id, v.uuid, v.name, v.authentication_flow, v.invalidation_flow, p.mode, p.handoff, p.external_host, p.host_key,
        p.path, p.cookie_domain, p.session_seconds, a.id, a.slug, a.name, a.contact, a.enabled, a.access,
-       a.policy_engine_mode, p.header_authentication, p.jwt_issuers
+       a.policy_engine_mode, p.header_authentication, p.jwt_issuers, p.signed_identity
 FROM proxy_providers p JOIN providers v ON v.id = p.id LEFT JOIN applications a ON a.provider_id = p.id
 """
 _BINDINGS = """
@@ -66,6 +66,7 @@ class Served:
     path: str
     cookie_domain: str
     session_seconds: int
+    signed_identity: bool
     contact: str
     rules: ApplicationRules | None
     cookie: Cookie
@@ -263,6 +264,7 @@ def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
     external_host, host_key, path, domain, seconds = row[7:12]
     application_id, slug, application_name, contact, enabled, access, engine_mode = row[12:19]
     machines = machine_plan(*row[19:21])
+    signed = row[21]
     is_domain = mode == "forward_domain"
     secure = external_host.startswith("https://")
     cookie = domain_cookie(uuid, domain) if is_domain else app_cookie(uuid)
@@ -279,6 +281,7 @@ def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
         path=path,
         cookie_domain=domain,
         session_seconds=seconds,
+        signed_identity=bool(signed),
         contact=contact or "",
         rules=None
         if application_id is None

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ostiary.access.served import Load, Rules, Served, moment
-from ostiary.access.signing import Signing
+from ostiary.access.signing import Signed, Signing
 from ostiary.directory.membership import effective_groups
 from ostiary.kit.tokens import digest
 from ostiary.policies.engine import Subject
@@ -35,11 +35,13 @@ _PERSON = "SELECT id, uuid, username, name, email, is_active, type, attributes F
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody the table has met; ``subject`` is what policies see of them."""
+    """Somebody the table has met; ``subject`` is what policies see of them, ``signed`` what was signed about them for
+    each provider (id)."""
 
     uuid: str
     subject: Subject
     logins: dict[str, "Login"] = field(default_factory=dict)
+    signed: dict[int, Signed] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

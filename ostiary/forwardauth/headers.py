@@ -12,6 +12,9 @@ from ostiary.access.table import Person
 LARGEST = 4096
 """Bytes of an answer: what nginx reads a response head into by default."""
 
+ASSERTION = b"X-Ostiary-Jwt-Assertion: "
+"""What comes before a signed identity. Whoever has none gets the empty header, in the place of one of their own."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEPARATOR = "|"
 
@@ -52,5 +55,5 @@ def identity(served: Served | None, person: Person | None) -> tuple[bytes, ...] 
     return tuple(f"X-authentik-{name}: {_CONTROL.sub('', value)}".encode() for name, value in values.items())
 
 
-ANONYMOUS = answer(b"200 OK", *(identity(None, None) or ()))
+ANONYMOUS = answer(b"200 OK", *(identity(None, None) or ()), ASSERTION)
 """The answer for our own paths on an application's host: go ahead, as nobody."""

@@ -11,6 +11,7 @@ from ostiary.access.authorize import authorize
 from ostiary.access.served import Ambiguous, Load, Served
 from ostiary.access.table import AccessTable, Person
 from ostiary.forwardauth import decide
+from ostiary.forwardauth.assertion import Assertions
 from ostiary.forwardauth.decide import Verdict
 from ostiary.forwardauth.dialects.addresses import OWN_PATHS
 from ostiary.forwardauth.headers import ANONYMOUS, LARGEST, answer, identity
@@ -35,11 +36,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """``refusal`` is None for an allow, whose whole answer is ``answer``."""
+    """``refusal`` is None for an allow, whose whole answer is ``answer``, good until ``until`` if that is a moment."""
 
     refusal: str | None
     decision: Decision
     answer: bytes
+    until: datetime | None = None
 
 
 class Judge:
@@ -53,6 +55,7 @@ class Judge:
         self._refusals = refusals
         self._proxies = proxies
         self._clock = clock
+        self._assertions = Assertions(table=table)
         self._started = clock.now(), clock.monotonic()
 
     def now(self) -> datetime:
@@ -79,6 +82,8 @@ class Judge:
         entry = yield from self._identify.session(served, asked.host_key, asked.cookies, now)
         if isinstance(entry, str):
             return Outcome(Verdict.SIGN_IN, entry, served)
+        if not self._assertions.ready(served):
+            return Outcome(Verdict.UNDECIDABLE, "no_signing_key")
         client_ip = visitor(asked.head, asked.peer, self._proxies)
         opinion = self.opinion(
             served,
@@ -95,7 +100,7 @@ class Judge:
         if not decision.volatile and table.version == version and table.entries.get(entry.key) is entry:
             until = self._identify.until(entry)
             entry.answer, entry.served, entry.version, entry.since = ready, served, version, now
-            entry.until = until if decision.expires is None else min(until, decision.expires)
+            entry.until = min(moment for moment in (until, decision.expires, opinion.until) if moment is not None)
             if asked.host_key.encode() not in rules.by_path:
                 rules.meet(asked.host, served)
         return Outcome(Verdict.ALLOW, "allowed", served, ready)
@@ -115,12 +120,13 @@ class Judge:
         decision = authorize(rules, person.subject, question)
         refusal = decide.refusal(decision, path)
         lines = identity(served, person)
-        ready = b"" if lines is None else answer(b"200 OK", *lines)
         if refusal is None and lines is None:
             refusal = "group_name"
-        if refusal is None and len(ready) > LARGEST:
-            refusal = "identity_too_large"
-        return Opinion(refusal, decision, ready)
+        if refusal is not None or lines is None:
+            return Opinion(refusal, decision, b"")
+        assertion, until = self._assertions.line(served, person, question.now)
+        ready = answer(b"200 OK", *lines, assertion)
+        return Opinion("identity_too_large" if len(ready) > LARGEST else None, decision, ready, until)
 
     def note(self, served: Served, login_id: str, person: Person, host: str, client_ip: str, opinion: Opinion) -> None:
         """Keeps the refusal of somebody we know for the audit log."""

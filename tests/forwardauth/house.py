@@ -13,6 +13,7 @@ from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshne
 from ostiary.access.table import AccessTable
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.directory.models import Group, Membership, User
+from ostiary.events.models import Event
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.identify import Identify
@@ -21,6 +22,7 @@ from ostiary.forwardauth.path_secrets import PathSecrets
 from ostiary.forwardauth.refusals import Refusals
 from ostiary.forwardauth.replies import Replies
 from ostiary.forwardauth.responder import Responder
+from ostiary.keys.keyring import Keyring, listed
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.policies.models import Policy, PolicyBinding
 from ostiary.sessions.app_sessions import app_cookie, domain_cookie
@@ -99,6 +101,9 @@ class House:
             self.feed = PostgresFeed(self.url)
             self.direct = PostgresDirect(self.url)
             self.freshness = PostgresFreshness(table=self.table, feed=self.feed, direct=self.direct, clock=self.clock)
+        self.keyring = Keyring(
+            database=self.database, clock=self.clock, secrets=self.secrets, longest_token=timedelta(minutes=5)
+        )
         self.refusals = Refusals(database=self.database, clock=self.clock)
         rules = Proxies(ProxyRule.parse(*rule) for rule in self.proxies)
         self.identify = Identify(
@@ -192,9 +197,18 @@ class House:
         )
         return login_id
 
+    async def sign(self) -> None:
+        """A key that signs, as the first start makes one, without the event."""
+        async with self.database.writing() as w:
+            if not await listed(w):
+                await self.keyring.ensure(w)
+                await w.flush()
+                await w.execute(delete(Event).where(Event.room == "keys"))
+
     async def application(self, host: str = "https://hello.example.com", **values: Any) -> "Door":
         """An application with its proxy provider, at a host or below a path of one. ``mode``, ``handoff``,
         ``cookie_domain`` belong to the provider."""
+        await self.sign()
         scheme, _, rest = host.rstrip("/").partition("://")
         name, slash, path = rest.partition("/")
         origin = f"{scheme}://{name}"
