@@ -3,12 +3,23 @@
 Whatever has no effect is refused, never stored: somebody would rely on it.
 """
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from ostiary.applications.header_fields import (
+    STYLES,
+    additional_headers,
+    check_distinct,
+    group_filter,
+    header_names,
+)
+from ostiary.applications.machine_fields import attribute, jwt_issuers
+from ostiary.applications.open_paths import check_reach, open_paths, plain_path, skip_path_regex
+from ostiary.applications.values import boolean, invalid, one_of, text, texts
 from ostiary.kit.durations import parse_duration
 from ostiary.kit.errors import InvalidInput
 from ostiary.kit.urls import Origin, below_domain, fold_domain, is_public_suffix, parse_origin
@@ -27,11 +38,6 @@ _WITHOUT_EFFECT: Final[Mapping[str, tuple[Any, ...]]] = {
     "internal_host": ("", None),
     "internal_host_ssl_validation": (True, None),
     "certificate": (None, ""),
-    "property_mappings": ([], None),
-    "skip_path_regex": ("", None),
-    "basic_auth_enabled": (False, None),
-    "basic_auth_user_attribute": ("", None),
-    "basic_auth_password_attribute": ("", None),
     "intercept_header_auth": (True, None),
     "jwt_federation_sources": ([], None),
     "jwt_federation_providers": ([], None),
@@ -46,14 +52,32 @@ _KNOWN: Final = (
     "authentication_flow",
     "authorization_flow",
     "invalidation_flow",
+    "open_paths",
+    "skip_path_regex",
+    "cors_preflight",
+    "header_style",
+    "header_names",
+    "group_filter",
+    "additional_headers",
+    "property_mappings",
+    "signed_identity",
+    "basic_auth_enabled",
+    "basic_auth_user_attribute",
+    "basic_auth_password_attribute",
+    "header_authentication",
+    "jwt_issuers",
 )
 
 
 @dataclass(frozen=True)
 class ProxySettings:
-    """Checked fields. ``session_seconds`` is the longest life of an application's session."""
+    """Checked fields. ``session_seconds`` is the longest life of an application's session.
+
+    ``property_mappings`` are names; whether they exist, and which headers they make, is for whoever can look.
+    """
 
     origin: Origin
+    path: str = ""
     mode: str = "forward_single"
     handoff: str = "callback"
     cookie_domain: str = ""
@@ -61,63 +85,135 @@ class ProxySettings:
     authentication_flow: str | None = None
     authorization_flow: str = AUTHORIZATION_FLOW
     invalidation_flow: str = INVALIDATION_FLOW
+    open_paths: tuple[str, ...] = ()
+    skip_path_regex: str = ""
+    cors_preflight: bool = False
+    header_style: str = "authentik"
+    header_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    group_filter: str = ""
+    additional_headers: tuple[str, ...] = ()
+    property_mappings: tuple[str, ...] = ()
+    signed_identity: bool = True
+    basic_auth_enabled: bool = False
+    basic_auth_user_attribute: str = ""
+    basic_auth_password_attribute: str = ""
+    header_authentication: bool = False
+    jwt_issuers: tuple[dict[str, Any], ...] = ()
 
 
 def proxy_settings(values: Mapping[str, Any], before: ProxySettings | None = None) -> ProxySettings:
     """The settings that these fields make, over those of ``before``. Raises `provider.*` and `duration.invalid`."""
     _refuse_what_does_nothing(values)
     if "external_host" in values:
-        origin = external_origin(values["external_host"])
+        origin, path = external_address(values["external_host"])
     elif before is not None:
-        origin = before.origin
+        origin, path = before.origin, before.path
     else:
-        raise _invalid("external_host", "it is needed; write an address such as https://hello.example.com.")
+        raise invalid("external_host", "it is needed; write an address such as https://hello.example.com.")
     base = before or ProxySettings(origin)
     given = {"mode": base.mode, "handoff": base.handoff, "cookie_domain": base.cookie_domain, **values}
     seconds = _seconds(values["access_token_validity"]) if "access_token_validity" in values else base.session_seconds
     made = ProxySettings(
         origin=origin,
+        path=path,
         mode=_mode(given["mode"]),
-        handoff=_one_of("handoff", given["handoff"], HANDOFFS),
-        cookie_domain=_text("cookie_domain", given["cookie_domain"]),
+        handoff=one_of("handoff", given["handoff"], HANDOFFS),
+        cookie_domain=text("cookie_domain", given["cookie_domain"]),
         session_seconds=seconds,
         authentication_flow=_flow("authentication_flow", values, base),
         authorization_flow=_flow("authorization_flow", values, base) or AUTHORIZATION_FLOW,
         invalidation_flow=_flow("invalidation_flow", values, base) or INVALIDATION_FLOW,
     )
-    return _with_domain(made)
+    return _with_credentials(
+        _with_headers(_with_open_doors(_with_domain(made), values, base), values, base), values, base
+    )
 
 
-def external_origin(text: Any) -> Origin:
-    """The canonical address. Raises `provider.path_not_supported_yet`, `provider.external_host_invalid`."""
-    address = _text("external_host", text)
-    host, slash, path = address.partition("://")[2].partition("/")
-    if host and slash and path.strip("/"):
-        raise InvalidInput(
-            "provider.path_not_supported_yet",
-            "external_host: applications below a path are not supported yet; give the host alone, such as"
-            " https://hello.example.com.",
-            field="external_host",
-        )
+def external_address(value: Any) -> tuple[Origin, str]:
+    """The canonical address and the path below it, "" for the whole host. Raises `provider.external_host_invalid`."""
+    address = text("external_host", value)
+    scheme, separator, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
     try:
-        return parse_origin(address, "external_host")
+        origin = parse_origin(scheme + separator + host, "external_host")
     except InvalidInput as error:
-        raise _invalid("external_host", "write scheme and host, such as https://hello.example.com.") from error
+        raise invalid("external_host", "write scheme and host, such as https://hello.example.com.") from error
+    return origin, plain_path("external_host", slash + path) if path else ""
+
+
+def _with_open_doors(made: ProxySettings, values: Mapping[str, Any], base: ProxySettings) -> ProxySettings:
+    made = replace(
+        made,
+        open_paths=open_paths(values.get("open_paths", base.open_paths), made.path),
+        skip_path_regex=skip_path_regex(values.get("skip_path_regex", base.skip_path_regex)),
+        cors_preflight=_flag("cors_preflight", values, base),
+    )
+    check_reach(made.skip_path_regex, str(made.origin), is_domain=made.mode == "forward_domain")
+    return made
+
+
+def _with_headers(made: ProxySettings, values: Mapping[str, Any], base: ProxySettings) -> ProxySettings:
+    style = one_of("header_style", values.get("header_style", base.header_style), STYLES)
+    # Names of its own end with that style.
+    kept = base.header_names if style == "own" else {}
+    made = replace(
+        made,
+        header_style=style,
+        header_names=header_names(values.get("header_names", kept), style),
+        group_filter=group_filter(values.get("group_filter", base.group_filter)),
+        additional_headers=additional_headers(values.get("additional_headers", base.additional_headers)),
+        property_mappings=tuple(
+            sorted(set(texts("property_mappings", values.get("property_mappings", base.property_mappings))))
+        ),
+        signed_identity=_flag("signed_identity", values, base),
+    )
+    check_distinct(style, made.header_names, made.additional_headers, ())
+    return made
+
+
+def _with_credentials(made: ProxySettings, values: Mapping[str, Any], base: ProxySettings) -> ProxySettings:
+    injects = _flag("basic_auth_enabled", values, base)
+    accepts = _flag("header_authentication", values, base)
+    names = []
+    for name in ("basic_auth_user_attribute", "basic_auth_password_attribute"):
+        names.append(attribute(name, values.get(name, getattr(base, name) if injects else "")))
+        if names[-1] and not injects:
+            raise invalid(name, "it does nothing unless basic_auth_enabled is true.")
+    if injects and not names[1]:
+        raise invalid("basic_auth_password_attribute", "without it there is no password to give; name an attribute.")
+    issuers = jwt_issuers(values.get("jwt_issuers", base.jwt_issuers if accepts else ()))
+    if issuers and not accepts:
+        raise invalid("jwt_issuers", "they do nothing unless header_authentication is true.")
+    return replace(
+        made,
+        basic_auth_enabled=injects,
+        basic_auth_user_attribute=names[0],
+        basic_auth_password_attribute=names[1],
+        header_authentication=accepts,
+        jwt_issuers=issuers,
+    )
+
+
+def _flag(name: str, values: Mapping[str, Any], base: ProxySettings) -> bool:
+    value = values.get(name)
+    return boolean(name, getattr(base, name) if value is None else value)
 
 
 def _with_domain(made: ProxySettings) -> ProxySettings:
+    if made.path and made.mode == "forward_domain":
+        raise invalid("external_host", "mode forward_domain is about whole hosts; give its address without a path.")
     if made.mode == "forward_single":
         if made.cookie_domain:
-            raise _invalid("cookie_domain", "it belongs to mode forward_domain; leave it empty or change the mode.")
+            raise invalid("cookie_domain", "it belongs to mode forward_domain; leave it empty or change the mode.")
         return made
     if not made.cookie_domain:
-        raise _invalid("cookie_domain", "mode forward_domain needs it; write the domain that all its hosts share.")
+        raise invalid("cookie_domain", "mode forward_domain needs it; write the domain that all its hosts share.")
     try:
         domain = fold_domain(made.cookie_domain, "cookie_domain")
     except InvalidInput as error:
-        raise _invalid("cookie_domain", "write a domain without scheme and port, such as example.com.") from error
+        raise invalid("cookie_domain", "write a domain without scheme and port, such as example.com.") from error
     if "[" in domain or _NUMBERS_ONLY.fullmatch(domain):
-        raise _invalid("cookie_domain", "an address has no domain; browsers keep its cookies to itself.")
+        raise invalid("cookie_domain", "an address has no domain; browsers keep its cookies to itself.")
     if is_public_suffix(domain):
         raise InvalidInput(
             "provider.cookie_domain_public",
@@ -130,7 +226,7 @@ def _with_domain(made: ProxySettings) -> ProxySettings:
             f"cookie_domain: external_host {made.origin.host} is not below {domain}; its cookie would never be sent.",
             field="cookie_domain",
         )
-    return ProxySettings(**{**vars(made), "cookie_domain": domain})
+    return replace(made, cookie_domain=domain)
 
 
 def _refuse_what_does_nothing(values: Mapping[str, Any]) -> None:
@@ -157,17 +253,17 @@ def _mode(value: Any) -> str:
             "mode: passing requests on ourselves is not supported yet; use forward_single behind your ingress.",
             field="mode",
         )
-    return _one_of("mode", value, MODES)
+    return one_of("mode", value, MODES)
 
 
 def _seconds(value: Any) -> int:
     seconds = (
         value
         if isinstance(value, int)
-        else parse_duration(_text("access_token_validity", value), field="access_token_validity")
+        else parse_duration(text("access_token_validity", value), field="access_token_validity")
     )
     if not _SHORTEST <= seconds <= _LONGEST:
-        raise _invalid("access_token_validity", "a session there lasts one minute to 365 days, such as hours=24.")
+        raise invalid("access_token_validity", "a session there lasts one minute to 365 days, such as hours=24.")
     return seconds
 
 
@@ -175,23 +271,7 @@ def _flow(field: str, values: Mapping[str, Any], base: ProxySettings) -> str | N
     value = values.get(field, getattr(base, field))
     if value is None or value == "":
         return None
-    text = _text(field, value)
-    if not _SLUG.fullmatch(text):
-        raise _invalid(field, f"give a flow's slug, such as {AUTHORIZATION_FLOW}.")
-    return text
-
-
-def _one_of(field: str, value: Any, words: tuple[str, ...]) -> str:
-    if value not in words:
-        raise _invalid(field, f"it is one of {', '.join(words)}.")
-    return str(value)
-
-
-def _text(field: str, value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 2_000:
-        raise _invalid(field, "a text of at most 2,000 characters is needed.")
-    return value.strip()
-
-
-def _invalid(field: str, fault: str) -> InvalidInput:
-    return InvalidInput(f"provider.{field}_invalid", f"{field}: {fault}", field=field)
+    slug = text(field, value)
+    if not _SLUG.fullmatch(slug):
+        raise invalid(field, f"give a flow's slug, such as {AUTHORIZATION_FLOW}.")
+    return slug

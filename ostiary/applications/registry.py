@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ostiary.applications.bindings import Target, bind_in
 from ostiary.applications.fields import cleaned
+from ostiary.applications.header_fields import check_distinct
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.applications.proxy import ProxySettings, proxy_settings
 from ostiary.events.catalog import Action
@@ -16,6 +17,8 @@ from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
 from ostiary.kit.urls import parse_origin
+from ostiary.mappings.models import PropertyMapping, ProviderMapping
+from ostiary.mappings.registry import by_name, of_provider
 from ostiary.storage.models import Installation
 from ostiary.storage.session import Database, Reading, Writing
 
@@ -32,6 +35,11 @@ class Protected:
     application: Application
     provider: Provider | None = None
     proxy: ProxyProvider | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is, such as ``https://apps.example.com/grafana``; nothing without a provider."""
+        return "" if self.proxy is None else self.proxy.external_host + self.proxy.path
 
 
 class Applications:
@@ -90,6 +98,7 @@ class Applications:
             w.add(row)
             application.provider_id = provider.id
             await w.flush()
+            await _use(w, provider.id, settings, ())
             await record(
                 w,
                 self._clock,
@@ -99,7 +108,7 @@ class Applications:
                 model="proxy_provider",
                 pk=provider.id,
                 application=application.slug,
-                **_shown(_columns(settings)),
+                **_shown(_columns(settings) | {"property_mappings": list(settings.property_mappings)}),
             )
             for order, target in enumerate(targets):
                 await bind_in(w, self._clock, application, target, {"order": order}, by=by)
@@ -156,7 +165,8 @@ class Applications:
                 f"{next(iter(proxy))}: {slug} has no proxy provider; delete it and add it with its host.",
                 field=next(iter(proxy)),
             )
-        before = settings_of(found.provider, found.proxy)
+        used = await of_provider(w, found.provider.id)
+        before = settings_of(found.provider, found.proxy, used)
         settings = proxy_settings(proxy, before)
         await self._check_hosts(w, settings, found.provider.id)
         changes = _apply(found.proxy, _columns(settings)) | _apply(
@@ -168,6 +178,9 @@ class Applications:
             },
         )
         await w.flush()
+        await _use(w, found.provider.id, settings, used)
+        if settings.property_mappings != before.property_mappings:
+            changes["property_mappings"] = [list(before.property_mappings), list(settings.property_mappings)]
         if changes:
             await self._updated(w, by, "proxy_provider", slug, changes)
 
@@ -194,16 +207,20 @@ class Applications:
                 f"external_host: {settings.origin.host} is this server itself; give the application a host of its own.",
                 field="external_host",
             )
-        for field, column, value in (
-            ("external_host", ProxyProvider.host_key, settings.origin.key),
-            ("cookie_domain", ProxyProvider.cookie_domain, settings.cookie_domain),
+        for field, taken, value in (
+            (
+                "external_host",
+                (ProxyProvider.host_key == settings.origin.key) & (ProxyProvider.path == settings.path),
+                settings.origin.key + settings.path,
+            ),
+            ("cookie_domain", ProxyProvider.cookie_domain == settings.cookie_domain, settings.cookie_domain),
         ):
             if not value:
                 continue
             query = (
                 select(Provider.name)
                 .join(ProxyProvider, ProxyProvider.id == Provider.id)
-                .where(column == value, ProxyProvider.id != (own_id or 0))
+                .where(taken, ProxyProvider.id != (own_id or 0))
             )
             holder = await w.scalar(query.limit(1))
             if holder is not None:
@@ -225,10 +242,11 @@ async def listed(r: Reading) -> Sequence[Protected]:
     return await _protected(r, None)
 
 
-def settings_of(provider: Provider, proxy: ProxyProvider) -> ProxySettings:
+def settings_of(provider: Provider, proxy: ProxyProvider, mappings: Sequence[PropertyMapping]) -> ProxySettings:
     """The stored provider as settings."""
     return ProxySettings(
         origin=parse_origin(proxy.external_host),
+        path=proxy.path,
         mode=proxy.mode,
         handoff=proxy.handoff,
         cookie_domain=proxy.cookie_domain,
@@ -236,7 +254,37 @@ def settings_of(provider: Provider, proxy: ProxyProvider) -> ProxySettings:
         authentication_flow=provider.authentication_flow,
         authorization_flow=provider.authorization_flow,
         invalidation_flow=provider.invalidation_flow,
+        open_paths=tuple(proxy.open_paths),
+        skip_path_regex=proxy.skip_path_regex,
+        cors_preflight=proxy.cors_preflight,
+        header_style=proxy.header_style,
+        header_names=proxy.header_names,
+        group_filter=proxy.group_filter,
+        additional_headers=tuple(proxy.additional_headers),
+        property_mappings=tuple(sorted(mapping.name for mapping in mappings)),
+        signed_identity=proxy.signed_identity,
+        basic_auth_enabled=proxy.basic_auth_enabled,
+        basic_auth_user_attribute=proxy.basic_auth_user_attribute,
+        basic_auth_password_attribute=proxy.basic_auth_password_attribute,
+        header_authentication=proxy.header_authentication,
+        jwt_issuers=tuple(proxy.jwt_issuers),
     )
+
+
+async def _use(w: Writing, provider_id: int, settings: ProxySettings, used: Sequence[PropertyMapping]) -> None:
+    """Makes these and no other mappings the provider's. Raises `mapping.not_found`, `provider.*_invalid`."""
+    wanted = [await by_name(w, name) for name in settings.property_mappings]
+    check_distinct(
+        settings.header_style,
+        settings.header_names,
+        settings.additional_headers,
+        [mapping.header for mapping in wanted],
+    )
+    before, after = {mapping.id for mapping in used}, {mapping.id for mapping in wanted}
+    for gone in before - after:
+        await w.delete(await w.get_one(ProviderMapping, (provider_id, gone)))
+    w.add_all(ProviderMapping(provider_id=provider_id, mapping_id=new) for new in sorted(after - before))
+    await w.flush()
 
 
 async def _protected(r: Reading, where: Any) -> list[Protected]:
@@ -259,13 +307,39 @@ def _columns(settings: ProxySettings) -> dict[str, Any]:
         "host_key": settings.origin.key,
         "cookie_domain": settings.cookie_domain,
         "session_seconds": settings.session_seconds,
+        "path": settings.path,
+        "open_paths": list(settings.open_paths),
+        "skip_path_regex": settings.skip_path_regex,
+        "cors_preflight": settings.cors_preflight,
+        "header_style": settings.header_style,
+        "header_names": dict(settings.header_names),
+        "group_filter": settings.group_filter,
+        "additional_headers": list(settings.additional_headers),
+        "signed_identity": settings.signed_identity,
+        "basic_auth_enabled": settings.basic_auth_enabled,
+        "basic_auth_user_attribute": settings.basic_auth_user_attribute,
+        "basic_auth_password_attribute": settings.basic_auth_password_attribute,
+        "header_authentication": settings.header_authentication,
+        "jwt_issuers": list(settings.jwt_issuers),
     }
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
     """As an event may hold it: there a key that speaks of cookies or of authorization is taken for a secret."""
-    names = {"cookie_domain": "domain", "authorization_flow": "authorize_flow"}
-    return {names.get(key, key): value for key, value in values.items()}
+    names = {
+        "cookie_domain": "domain",
+        "authorization_flow": "authorize_flow",
+        "basic_auth_password_attribute": "basic_auth_attribute",
+    }
+    shown = {names.get(key, key): value for key, value in values.items()}
+    if "jwt_issuers" in shown:
+        # Whose tokens count is told by name; keys and people's names would fill pages.
+        shown["jwt_issuers"] = _issuers(shown["jwt_issuers"])
+    return shown
+
+
+def _issuers(value: Any) -> Any:
+    return [_issuers(entry) if isinstance(entry, list) else entry["issuer"] for entry in value]
 
 
 def _apply(row: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:

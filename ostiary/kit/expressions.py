@@ -1,7 +1,8 @@
 """Expressions that administrators write, in CEL (github.com/google/cel-spec), checked when saved and bounded when run.
 
 A compiled expression is immutable and may be used by several threads at once. The runtime reports failure as a value
-that is *truthy*, so the only answers that exist here are exactly true, exactly false, and `Failed`.
+that is *truthy*, so the only answers that exist here are exactly true or exactly false, or texts of an expression that
+is for texts, and `Failed`.
 """
 
 import difflib
@@ -34,7 +35,7 @@ _UNKNOWN_NAME = re.compile(r"undeclared reference to '([^']+)'")
 
 
 class Failed(Exception):
-    """An evaluation that gave neither true nor false. ``reason`` may quote the expression and the person's data."""
+    """An evaluation that gave no answer of the wanted kind. ``reason`` may quote the expression and personal data."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -49,8 +50,8 @@ class Vocabulary:
     volatile: tuple[str, ...] = ("now", "request.")
 
 
-class Expression:
-    """A compiled expression that answers yes or no. Make one with `compile`."""
+class _Compiled:
+    """A compiled expression, whatever it answers."""
 
     def __init__(self, text: str, compiled: Any, tree: Tree, expected: Mapping[str, Shape], volatile: bool) -> None:
         self.text = text
@@ -59,8 +60,8 @@ class Expression:
         self._tree = tree
         self._expected = {name: expected[name] for name in tree.names}
 
-    def evaluate(self, values: Mapping[str, Any]) -> bool:
-        """True or false; raises `Failed` for everything else, whatever went wrong."""
+    def _answer(self, values: Mapping[str, Any]) -> tuple[Any, Any]:
+        """(CEL type, value) of what it answers; raises `Failed` if it answers nothing, whatever went wrong."""
         try:
             read = {name: values[name] for name in self._expected}
             self._afford(read)
@@ -71,10 +72,27 @@ class Expression:
         # The runtime raises RuntimeError, MemoryError and its own kinds; none of them may become an answer.
         except Exception as error:
             raise Failed(f"{type(error).__name__}: {error}") from error
+        if kind == cel.Type.ERROR:
+            raise Failed(str(value))
+        return kind, value
+
+    def _afford(self, values: Mapping[str, Any]) -> None:
+        """Prices the expression again if a value is larger than what it was accepted for."""
+        shapes = {name: shape_of(value) for name, value in values.items()}
+        if all(_within(shape, self._expected[name]) for name, shape in shapes.items()):
+            return
+        if self._tree.steps({**self._expected, **shapes}) > BUDGET:
+            raise Failed("it would take too long with this much data")
+
+
+class Expression(_Compiled):
+    """A compiled expression that answers yes or no. Make one with `Compiler.compile`."""
+
+    def evaluate(self, values: Mapping[str, Any]) -> bool:
+        """True or false; raises `Failed` for everything else."""
+        kind, value = self._answer(values)
         if kind != cel.Type.BOOL:
-            raise Failed(
-                str(value) if kind == cel.Type.ERROR else f"it answered a {kind.name().lower()}, not true or false"
-            )
+            raise Failed(f"it answered a {kind.name().lower()}, not true or false")
         if value is True:
             return True
         if value is False:
@@ -88,13 +106,22 @@ class Expression:
         except Failed:
             return False
 
-    def _afford(self, values: Mapping[str, Any]) -> None:
-        """Prices the expression again if a value is larger than what it was accepted for."""
-        shapes = {name: shape_of(value) for name, value in values.items()}
-        if all(_within(shape, self._expected[name]) for name, shape in shapes.items()):
-            return
-        if self._tree.steps({**self._expected, **shapes}) > BUDGET:
-            raise Failed("it would take too long with this much data")
+
+class TextExpression(_Compiled):
+    """A compiled expression that answers a text or a list of texts. Make one with `Compiler.compile_text`."""
+
+    def evaluate(self, values: Mapping[str, Any]) -> str | tuple[str, ...]:
+        """The text or texts; raises `Failed` for everything else, null too."""
+        kind, value = self._answer(values)
+        if kind == cel.Type.STRING and isinstance(value, str):
+            return value
+        if isinstance(value, list):
+            # Elements arrive as accessors, which have a type and a value of their own.
+            texts = [item.value() for item in value if item.type() == cel.Type.STRING]
+            if len(texts) == len(value) and all(isinstance(text, str) for text in texts):
+                return tuple(texts)
+            raise Failed("it answered a list that holds something else than texts")
+        raise Failed(f"it answered a {kind.name().lower()}, not a text or a list of texts")
 
 
 def _within(actual: Shape, expected: Shape) -> bool:
@@ -123,24 +150,8 @@ class Compiler:
         )
 
     def compile(self, text: str) -> Expression:
-        """The expression, ready to run. Raises `expression.*` with the place and what would be right."""
-        if not text.strip():
-            raise _refusal("empty", "An expression is needed, such as `user.email.endsWith('@example.com')`.")
-        if len(text) > LONGEST:
-            raise _refusal("too_long", f"The expression has {len(text)} characters; at most {LONGEST} are accepted.")
-        if not text.isprintable() and any(not (c.isprintable() or c in "\r\n\t") for c in text):
-            raise _refusal("not_printable", "The expression holds characters that cannot be seen; type it anew.")
-        try:
-            compiled = self._env.compile(text)
-        # The compiler knows one exception for all it dislikes.
-        except Exception as error:
-            if _PYTHON.search(text):
-                raise _refusal(
-                    "python",
-                    "This looks like Python; a policy here is one CEL expression, such as `'staff' in user.groups &&"
-                    " user.attributes.level > 2`.",
-                ) from error
-            raise self._explained(str(error)) from error
+        """An expression that answers yes or no. Raises `expression.*` with the place and what would be right."""
+        compiled = self._checked(text, "`user.email.endsWith('@example.com')`")
         kind = compiled.return_type()
         if kind != cel.Type.BOOL:
             raise _refusal(
@@ -148,6 +159,44 @@ class Compiler:
                 f"The expression answers a {kind.name().lower()}, not true or false; compare it, as in"
                 " `user.attributes.level == 3`.",
             )
+        return Expression(*self._parts(text, compiled))
+
+    def compile_text(self, text: str) -> TextExpression:
+        """An expression that answers a text or a list of texts. Raises `expression.*` likewise.
+
+        What an attribute holds shows only when it is read; if that is no text, the evaluation fails.
+        """
+        compiled = self._checked(text, "`user.attributes.team`")
+        kind = compiled.return_type()
+        if kind.name() not in ("STRING", "LIST<STRING>", "DYN", "LIST<DYN>"):
+            raise _refusal(
+                "not_text",
+                f"The expression answers a {kind.name().lower()}, not a text or a list of texts; convert it, as in"
+                " `string(user.id)`.",
+            )
+        return TextExpression(*self._parts(text, compiled))
+
+    def _checked(self, text: str, example: str) -> Any:
+        if not text.strip():
+            raise _refusal("empty", f"An expression is needed, such as {example}.")
+        if len(text) > LONGEST:
+            raise _refusal("too_long", f"The expression has {len(text)} characters; at most {LONGEST} are accepted.")
+        if not text.isprintable() and any(not (c.isprintable() or c in "\r\n\t") for c in text):
+            raise _refusal("not_printable", "The expression holds characters that cannot be seen; type it anew.")
+        try:
+            return self._env.compile(text)
+        # The compiler knows one exception for all it dislikes.
+        except Exception as error:
+            if _PYTHON.search(text):
+                raise _refusal(
+                    "python",
+                    "This looks like Python; what is needed here is one CEL expression, such as `'staff' in user.groups"
+                    " && user.attributes.level > 2`.",
+                ) from error
+            raise self._explained(str(error)) from error
+
+    def _parts(self, text: str, compiled: Any) -> tuple[str, Any, Tree, Mapping[str, Shape], bool]:
+        """What a compiled expression is made of, priced. Raises `expression.*`."""
         tree = Tree(compiled.serialize(), frozenset(self._vocabulary.types))
         if tree.steps(self._expected) > BUDGET:
             raise _refusal(
@@ -159,7 +208,7 @@ class Compiler:
         for network in tree.networks:
             _check_network(network)
         volatile = any(name.startswith(self._vocabulary.volatile) for name in tree.names)
-        return Expression(text, compiled, tree, self._expected, volatile)
+        return text, compiled, tree, self._expected, volatile
 
     def _check_pattern(self, pattern: str) -> None:
         try:

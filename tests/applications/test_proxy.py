@@ -67,10 +67,60 @@ def test_wrong_hosts(text: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["https://hello.example.com/app", "https://hello.example.com/app/", "https://h.example.com/a?b"]
+    ("text", "path"),
+    [
+        ("https://apps.example.com/grafana", "/grafana"),
+        ("https://apps.example.com/grafana/", "/grafana"),
+        ("https://apps.example.com/a/b.c_d~e@f", "/a/b.c_d~e@f"),
+        ("https://apps.example.com/café", "/café"),
+        ("https://apps.example.com/", ""),
+    ],
 )
-def test_paths_are_refused_until_they_exist(text: str) -> None:
-    assert refused(external_host=text).code == "provider.path_not_supported_yet"
+def test_an_application_may_begin_at_a_path(text: str, path: str) -> None:
+    settings = made(external_host=text)
+    assert (str(settings.origin), settings.path) == ("https://apps.example.com", path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a?b",
+        "/a#b",
+        "/a//b",
+        "//a",
+        "/a//",
+        "/./a",
+        "/a/..",
+        "/a;b",
+        "/a%20b",
+        "/a%2fb",
+        "/a b",
+        "/a\\b",
+        "/*",
+        "/a/*",
+        "/a'b",
+        '/a"b',
+        "/a{b}",
+        "/a$b",
+        "/" + "a" * 200,
+    ],
+)
+def test_a_path_has_one_plain_form(path: str) -> None:
+    error = refused(external_host="https://apps.example.com" + path)
+    assert (error.code, error.field) == ("provider.external_host_invalid", "external_host")
+
+
+@pytest.mark.parametrize("path", ["/ostiary", "/ostiary/x", "/Ostiary", "/outpost.goauthentik.io", "/ostiary/"])
+def test_our_own_paths_are_no_application_s(path: str) -> None:
+    assert refused(external_host="https://apps.example.com" + path).code == "provider.own_path"
+    assert refused(open_paths=[path]).code == "provider.own_path"
+
+
+def test_a_domain_begins_at_no_path() -> None:
+    fields = domain(cookie_domain="example.com") | {"external_host": "https://auth.example.com/x"}
+    with pytest.raises(InvalidInput) as caught:
+        proxy_settings(fields)
+    assert (caught.value.code, caught.value.field) == ("provider.external_host_invalid", "external_host")
 
 
 def test_the_host_is_needed() -> None:
@@ -86,11 +136,6 @@ def test_the_host_is_needed() -> None:
         ("internal_host", "http://hello:80"),
         ("internal_host_ssl_validation", False),
         ("certificate", "0d9c6a0e"),
-        ("property_mappings", ["x"]),
-        ("skip_path_regex", "^/public$"),
-        ("basic_auth_enabled", True),
-        ("basic_auth_user_attribute", "u"),
-        ("basic_auth_password_attribute", "p"),
         ("intercept_header_auth", False),
         ("intercept_header_auth", 1),
         ("jwt_federation_sources", ["x"]),
@@ -140,6 +185,27 @@ def test_an_unknown_field_names_the_nearest() -> None:
         ("authorization_flow", "a b"),
         ("invalidation_flow", "../x"),
         ("cookie_domain", 3),
+        ("open_paths", "/x"),
+        ("open_paths", [3]),
+        ("open_paths", ["/"]),
+        ("open_paths", ["x"]),
+        ("open_paths", ["/x/../y"]),
+        ("open_paths", ["/x", "/x/y"]),
+        ("skip_path_regex", ["^/x$"]),
+        ("skip_path_regex", "^http://hello.example.com/x$"),
+        ("cors_preflight", "true"),
+        ("header_style", "nginx"),
+        ("header_names", {"username": "X-User"}),
+        ("group_filter", 3),
+        ("additional_headers", {"a": "b"}),
+        ("additional_headers", ["X-Team", "x-team"]),
+        ("property_mappings", "team"),
+        ("signed_identity", 1),
+        ("basic_auth_enabled", 1),
+        ("basic_auth_user_attribute", "login"),
+        ("basic_auth_password_attribute", "login"),
+        ("header_authentication", "yes"),
+        ("jwt_issuers", [{"issuer": "https://a.example", "audience": "x", "jwks_uri": "https://a.example/k"}]),
     ],
 )
 def test_wrong_values(field: str, value: Any) -> None:
@@ -196,3 +262,151 @@ def test_a_change_keeps_what_it_does_not_name() -> None:
     assert (after.mode, after.cookie_domain, after.session_seconds) == ("forward_domain", "example.com", 3_600)
     with pytest.raises(InvalidInput):
         proxy_settings({"external_host": "https://login.example.org"}, before)
+
+
+def test_open_paths_are_kept_once_and_belong_to_the_application() -> None:
+    assert made(open_paths=["/public/", "/public", "/static"]).open_paths == ("/public", "/static")
+    host = "https://apps.example.com/grafana"
+    assert made(external_host=host, open_paths=["/grafana/public"]).open_paths == ("/grafana/public",)
+    for path in ("/public", "/grafanapublic", "/grafana"):
+        assert refused(external_host=host, open_paths=[path]).code == "provider.open_paths_invalid"
+    # A change of the address cannot leave paths behind that open nothing, or something else.
+    before = made(external_host=host, open_paths=["/grafana/public"])
+    with pytest.raises(InvalidInput):
+        proxy_settings({"external_host": "https://apps.example.com/other"}, before)
+
+
+@pytest.mark.parametrize(
+    ("line", "proposed"),
+    [
+        ("/public", "^/public$"),
+        ("^/public", "^/public$"),
+        ("/public$", "^/public$"),
+        ("^/a$|^/b$", "^(?:"),
+        (r"^/public\$", r"^/public\$$"),
+    ],
+)
+def test_an_unanchored_line_is_refused_with_the_anchored_form(line: str, proposed: str) -> None:
+    error = refused(skip_path_regex=f"^/fine$\n{line}")
+    assert (error.code, error.field) == ("provider.skip_path_regex_unanchored", "skip_path_regex")
+    assert f"`{line}`" in error.message
+    assert f"write `{proposed}" in error.message
+
+
+def test_lines_of_patterns_are_kept_one_by_one() -> None:
+    assert made(skip_path_regex="\n ^/a$ \n\n^/b/.*$\n^/a$\n").skip_path_regex == "^/a$\n^/b/.*$"
+    assert refused(skip_path_regex="^/(a$").code == "pattern.invalid"
+    assert refused(skip_path_regex=r"^/(.)\1$").code == "pattern.invalid"
+    assert refused(skip_path_regex="\n".join(f"^/{n}$" for n in range(51))).code == "provider.skip_path_regex_invalid"
+
+
+def test_a_domain_s_patterns_are_about_whole_addresses() -> None:
+    fields = domain(cookie_domain="example.com")
+    line = r"^https://[a-z]+\.example\.com/public$"
+    assert proxy_settings({**fields, "skip_path_regex": line}).skip_path_regex == line
+    with pytest.raises(InvalidInput) as caught:
+        proxy_settings({**fields, "skip_path_regex": "^/public$"})
+    assert caught.value.code == "provider.skip_path_regex_invalid"
+
+
+def test_names_of_its_own() -> None:
+    names = {"username": "X-User", "groups": "X-Groups"}
+    settings = made(header_style="own", header_names=names)
+    assert settings.header_names == names
+    # They end with the style, unless the change names them.
+    assert proxy_settings({"header_style": "remote"}, settings).header_names == {}
+    assert proxy_settings({"group_filter": "app-.*"}, settings).header_names == names
+    with pytest.raises(InvalidInput):
+        proxy_settings({"header_style": "remote", "header_names": names}, settings)
+    assert refused(header_style="own", header_names={"nickname": "X-Nick"}).code == "provider.header_names_invalid"
+    alike = {"username": "X-User", "name": "x-user"}
+    assert refused(header_style="own", header_names=alike).code == "provider.header_names_invalid"
+    assert refused(header_style="own", header_names=names, additional_headers=["x-USER"]).field == "additional_headers"
+
+
+def test_an_attribute_never_says_who_somebody_is() -> None:
+    for name in ("X-authentik-username", "x-authentik-anything", "Remote-User", "remote-groups"):
+        assert refused(header_style="own", additional_headers=[name]).code == "header.name_reserved"
+
+
+def test_a_filter_of_groups() -> None:
+    assert made(group_filter=" app-(a|b) ").group_filter == "app-(a|b)"
+    assert refused(group_filter="(").code == "pattern.invalid"
+    assert refused(group_filter="a\nb").code == "pattern.invalid"
+
+
+def test_basic_credentials_need_a_password_and_end_together() -> None:
+    settings = made(basic_auth_enabled=True, basic_auth_user_attribute="u", basic_auth_password_attribute="p.q")
+    assert (settings.basic_auth_user_attribute, settings.basic_auth_password_attribute) == ("u", "p.q")
+    ended = proxy_settings({"basic_auth_enabled": False}, settings)
+    assert (ended.basic_auth_user_attribute, ended.basic_auth_password_attribute) == ("", "")
+    assert refused(basic_auth_enabled=True).field == "basic_auth_password_attribute"
+    assert refused(basic_auth_enabled=True, basic_auth_password_attribute="a b").field == (
+        "basic_auth_password_attribute"
+    )
+
+
+ISSUER = {"issuer": "https://ci.example.com", "audience": "hello", "jwks_uri": "https://ci.example.com/keys"}
+KEY = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}
+
+
+def issuers(*entries: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    return made(header_authentication=True, jwt_issuers=list(entries)).jwt_issuers
+
+
+def test_issuers_of_tokens() -> None:
+    assert issuers(ISSUER) == ({**ISSUER, "claim": "sub"},)
+    full = {
+        "issuer": "https://ci.example.com/x",
+        "audience": "hello",
+        "jwks": {"keys": [KEY]},
+        "claim": "email",
+        "users": {"deploy@ci": "Deployer"},
+    }
+    assert issuers(full) == ({**full, "users": {"deploy@ci": "deployer"}},)
+    settings = made(header_authentication=True, jwt_issuers=[ISSUER])
+    assert proxy_settings({"header_authentication": False}, settings).jwt_issuers == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"issuer": "http://ci.example.com"},
+        {"issuer": "ci.example.com"},
+        {"issuer": None},
+        {"audience": ""},
+        {"audience": "a b"},
+        {"jwks": {"keys": [KEY]}},
+        {"jwks_uri": "http://ci.example.com/keys"},
+        {"jwks_uri": "https://user@ci.example.com/keys"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"claim": ""},
+        {"claim": "a b"},
+        {"users": {}},
+        {"users": {"x": 3}},
+        {"users": ["x"]},
+        {"audiences": "x"},
+    ],
+)
+def test_wrong_issuers(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        issuers({**ISSUER, **change})
+    assert (caught.value.code, caught.value.field) == ("provider.jwt_issuers_invalid", "jwt_issuers")
+
+
+def test_keys_of_issuers_are_public_and_asymmetric() -> None:
+    base = {key: ISSUER[key] for key in ("issuer", "audience")}
+    for keys in (None, [], [{"kty": "oct", "k": "x"}], ["x"], [KEY] * 21):
+        with pytest.raises(InvalidInput) as caught:
+            issuers({**base, "jwks": {"keys": keys}})
+        assert caught.value.code == "provider.jwt_issuers_invalid"
+    with pytest.raises(InvalidInput) as private:
+        issuers({**base, "jwks": {"keys": [{**KEY, "d": "x"}]}})
+    assert private.value.code == "provider.jwt_issuers_private"
+    with pytest.raises(InvalidInput):
+        issuers(base)
+    with pytest.raises(InvalidInput):
+        issuers(ISSUER, ISSUER)
+    with pytest.raises(InvalidInput) as username:
+        issuers({**ISSUER, "users": {"x": "$remote_user"}})
+    assert username.value.code == "user.username_invalid"

@@ -7,8 +7,10 @@ from sqlalchemy import func, select, update
 from ostiary.applications.bindings import Target, bindings_of
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.applications.registry import Applications, Protected, existing, listed
+from ostiary.events.models import Event
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound, OstiaryError
+from ostiary.mappings.registry import Mappings, of_provider
 from ostiary.policies.engine import Kind
 from ostiary.policies.models import PolicyBinding
 from ostiary.storage.models import Installation
@@ -59,8 +61,10 @@ async def test_one_call_protects_an_application(house: House) -> None:
         ({"slug": "token"}, "application.slug_reserved"),
         ({"host": "https://auth.example.com"}, "provider.own_host"),
         ({"host": "http://AUTH.example.com.:80"}, "provider.own_host"),
-        ({"host": "https://hello.example.com/x"}, "provider.path_not_supported_yet"),
-        ({"proxy": {"skip_path_regex": "^/x$"}}, "provider.not_supported_yet"),
+        ({"host": "https://hello.example.com/ostiary"}, "provider.own_path"),
+        ({"host": "https://auth.example.com/x"}, "provider.own_host"),
+        ({"proxy": {"skip_path_regex": "/x"}}, "provider.skip_path_regex_unanchored"),
+        ({"proxy": {"property_mappings": ["none"]}}, "mapping.not_found"),
     ],
 )
 async def test_nothing_is_half_written(house: House, more: dict[str, Any], code: str) -> None:
@@ -80,6 +84,79 @@ async def test_a_host_has_one_application(house: House) -> None:
             await add(house, "other", host)
         assert (caught.value.code, caught.value.field) == ("provider.external_host_taken", "external_host")
     await add(house, "other", "https://hello.example.com:8443")
+
+
+async def test_a_host_s_paths_have_one_application_each(house: House) -> None:
+    await add(house)
+    await add(house, "grafana", "https://hello.example.com/grafana")
+    await add(house, "deeper", "https://hello.example.com/grafana/x")
+    with pytest.raises(Conflict) as caught:
+        await add(house, "again", "https://HELLO.example.com:443/grafana/")
+    assert caught.value.code == "provider.external_host_taken"
+    assert "hello.example.com/grafana belongs to grafana" in caught.value.message
+    assert (await stored(house, "grafana")).address == "https://hello.example.com/grafana"
+    assert (await stored(house)).address == "https://hello.example.com"
+
+
+EVERYTHING: dict[str, Any] = {
+    "open_paths": ["/public"],
+    "skip_path_regex": "^/health$\n^/static/.*$",
+    "cors_preflight": True,
+    "header_style": "own",
+    "header_names": {"username": "X-User", "groups": "X-Groups"},
+    "group_filter": "app-.*",
+    "additional_headers": ["X-Team"],
+    "signed_identity": False,
+    "basic_auth_enabled": True,
+    "basic_auth_user_attribute": "login",
+    "basic_auth_password_attribute": "phrase",
+    "header_authentication": True,
+    "jwt_issuers": [
+        {"issuer": "https://ci.example.com", "audience": "x", "claim": "sub", "jwks_uri": "https://ci.example.com/k"}
+    ],
+}
+
+
+async def test_every_field_is_stored_read_back_and_told(house: House) -> None:
+    await add(house, proxy=EVERYTHING)
+    proxy = (await stored(house)).proxy
+    assert proxy is not None
+    assert {key: getattr(proxy, key) for key in EVERYTHING} == EVERYTHING
+    before = await house.events()
+    await house.applications.update("hello", {}, proxy=EVERYTHING, by=COMMAND)
+    assert await house.events() == before
+    await house.applications.update(
+        "hello", {}, proxy={"open_paths": [], "jwt_issuers": [], "basic_auth_enabled": False}, by=COMMAND
+    )
+    proxy = (await stored(house)).proxy
+    assert proxy is not None
+    assert (proxy.open_paths, proxy.jwt_issuers, proxy.basic_auth_password_attribute) == ([], [], "")
+    async with house.database.reading() as r:
+        told = (await r.scalars(select(Event).order_by(Event.id.desc()).limit(1))).one()
+    assert told.context["changes"]["open_paths"] == [["/public"], []]
+    assert told.context["changes"]["jwt_issuers"] == [["https://ci.example.com"], []]
+
+
+async def test_mappings_are_used_by_name(house: House) -> None:
+    mappings = Mappings(database=house.database, clock=house.clock)
+    for name, header in (("team", "X-Team"), ("desk", "X-Desk"), ("user", "X-authentik-username")):
+        await mappings.create(name, header, "user.username", by=COMMAND)
+    await add(house, proxy={"property_mappings": ["team"]})
+    for wrong in ({"property_mappings": ["team", "user"]}, {"additional_headers": ["x-team"]}):
+        with pytest.raises(InvalidInput) as caught:
+            await house.applications.update("hello", {}, proxy=wrong, by=COMMAND)
+        assert caught.value.code == "provider.property_mappings_invalid"
+    with pytest.raises(Conflict) as used:
+        await mappings.delete("team", by=COMMAND)
+    assert used.value.code == "mapping.in_use"
+    await house.applications.update("hello", {}, proxy={"property_mappings": ["desk"]}, by=COMMAND)
+    await mappings.delete("team", by=COMMAND)
+    async with house.database.reading() as r:
+        provider = (await existing(r, "hello")).provider
+        assert provider is not None
+        assert [mapping.name for mapping in await of_provider(r, provider.id)] == ["desk"]
+    await house.applications.delete("hello", by=COMMAND)
+    await mappings.delete("desk", by=COMMAND)
 
 
 async def test_a_host_taken_twice_at_once_has_one_application(house: House) -> None:

@@ -333,3 +333,56 @@ assert used.ru_maxrss - base.ru_maxrss < 200 * 1024
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("user.username", "bob"),
+        ("user.username + '@' + request.host", "bob@app.example.com"),
+        ("user.groups", ("staff", "ops")),
+        ("['x'] + user.groups", ("x", "staff", "ops")),
+        ("user.attributes.team", "blue"),
+        ("has(user.attributes.shoe) ? user.attributes.shoe : ''", ""),
+        ("string(user.attributes.level)", "3"),
+        ("'ops' in user.groups ? ['admin'] : []", ("admin",)),
+        ("[]", ()),
+        ("''", ""),
+    ],
+)
+def test_texts(text: str, answer: str | tuple[str, ...]) -> None:
+    assert COMPILER.compile_text(text).evaluate(VALUES) == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user.attributes.shoe",
+        "user.attributes.level",
+        "user.attributes.flag",
+        "user.attributes.deep",
+        "user.attributes.deep.list",
+        "[user.username, user.attributes.level]",
+        "[user.groups, user.groups][0] + ['x', user.attributes.shoe]",
+        "string(1 / 0)",
+    ],
+)
+def test_what_is_no_text_is_no_answer(text: str) -> None:
+    with pytest.raises(Failed):
+        COMPILER.compile_text(text).evaluate(VALUES)
+
+
+@pytest.mark.parametrize("text", ["true", "1", "user.id", "null", "[1, 2]", "b'x'", "user.attributes", "now"])
+def test_an_expression_for_texts_answers_texts(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"expression\.not_text"):
+        COMPILER.compile_text(text)
+
+
+def test_texts_have_the_same_budget() -> None:
+    text = " + ".join(["user.username"] * 3)
+    expression = COMPILER.compile_text(text)
+    assert expression.evaluate({"user.username": "ab"}) == "ababab"
+    with pytest.raises(InvalidInput, match=r"expression\.(too_costly|not_supported)"):
+        COMPILER.compile_text("user.groups.all(a, user.groups.all(b, user.groups.all(c, a + b == c))) ? 'x' : 'y'")
+    with pytest.raises(Failed):
+        COMPILER.compile_text("user.groups[0] + user.groups[1]").evaluate({"user.groups": ["x" * 10**7, "y"]})
