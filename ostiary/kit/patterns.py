@@ -28,7 +28,7 @@ class Pattern:
 
 
 def compile_pattern(text: str, field: str) -> Pattern:
-    """The pattern, ready to use. Raises `pattern.invalid`, `pattern.too_long`, `pattern.too_costly`."""
+    """The pattern, ready to use. Raises `pattern.invalid`, `pattern.too_long`."""
     if len(text) > LONGEST:
         raise InvalidInput(
             "pattern.too_long", f"{field}: a regular expression may have {LONGEST} characters.", field=field
@@ -43,12 +43,10 @@ def compile_pattern(text: str, field: str) -> Pattern:
     try:
         return Pattern(text, re2.compile(text, options))
     except (re2.error, UnicodeEncodeError) as error:
-        costly = "too large" in repr(error)
         raise InvalidInput(
-            "pattern.too_costly" if costly else "pattern.invalid",
-            f"{field}: `{text}` is too large; repeat less."
-            if costly
-            else f"{field}: `{text}` is not a regular expression of RE2, without look-around or back-reference.",
+            "pattern.invalid",
+            f"{field}: `{text}` is no regular expression of RE2, which knows no look-around and no back-reference, or"
+            " it repeats too much.",
             field=field,
         ) from error
 
