@@ -1,5 +1,5 @@
 """Every proxy that is proved, in the order of the table in docs/proxies/README.md."""
 
-from tests.proxies import nginx
+from tests.proxies import caddy, nginx, traefik
 
-STANDS = (*nginx.STANDS,)
+STANDS = (*nginx.STANDS, *traefik.STANDS, *caddy.STANDS)
