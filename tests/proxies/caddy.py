@@ -28,7 +28,7 @@ def run(binary: str, place: Place, text: str) -> None:
     text = re.sub(r"(?m)^(?=[\w.-]+\.test \{)", f"http://", text)
     text = re.sub(r"(?m)^(http://[\w.-]+\.test) \{", rf"\1:{place.port} {{\n\tbind 127.0.0.1", text)
     file = place.folder / "Caddyfile"
-    file.write_text("{\n\tadmin off\n\tpersist_config off\n}\n" + text)
+    file.write_text("{\n\tadmin off\n}\n" + text)
     folder = {"XDG_DATA_HOME": str(place.folder), "XDG_CONFIG_HOME": str(place.folder)}
     place.processes.start("proxy", [binary, "run", "--config", file, "--adapter", "caddyfile"], folder)
 

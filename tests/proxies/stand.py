@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -151,6 +152,11 @@ def standing(stand: Stand, installation: Installation, folder: Path) -> Iterator
         addresses = {name: application.address for name, application in applications.items()}
         stand.start(Place(folder, processes, port, line.address, stand.domain, addresses))
         processes.wait_for_port("proxy", ("127.0.0.1", port))
+        # A proxy may listen before it has read where things are.
+        until = time.monotonic() + 30
+        while ask(("127.0.0.1", port), "/-/health/ready/", AUTH).status not in (200, 204):
+            assert time.monotonic() < until, processes.log("proxy")
+            time.sleep(0.1)
         yield Standing(stand, installation, processes, line, port, applications)
 
 

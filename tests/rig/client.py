@@ -1,5 +1,6 @@
 """One raw HTTP request: bytes out, an answer in. Nothing is normalised, followed or remembered."""
 
+import contextlib
 import socket
 import ssl
 from dataclasses import dataclass
@@ -39,14 +40,43 @@ def ask(
     if body:
         lines.append(f"Content-Length: {len(body)}")
     head = method.encode() + b" " + path + b" HTTP/1.1\r\n" + "\r\n".join(lines).encode() + b"\r\n\r\n"
-    with socket.create_connection(address, timeout=30) as plain:
+    return exchange(address, head + body, host if tls else "", tls)
+
+
+def exchange(
+    address: tuple[str, int], request: bytes, host: str = "", tls: ssl.SSLContext | None = None, timeout: float = 30
+) -> Reply:
+    """Sends these bytes on a connection of their own and reads until the server closes it; the request has to say so.
+
+    Interim answers (100) are left out. Status 0 means that the connection ended without an answer.
+    """
+    raw = b""
+    with socket.create_connection(address, timeout=timeout) as plain:
         wire = tls.wrap_socket(plain, server_hostname=host.partition(":")[0]) if tls else plain
-        with wire:
-            wire.sendall(head + body)
-            raw = b""
-            while piece := wire.recv(65_536):
-                raw += piece
+        # A server that has read enough answers and closes while we are still sending.
+        with wire, contextlib.suppress(ConnectionError):
+            try:
+                wire.sendall(request)
+            finally:
+                while piece := wire.recv(65_536):
+                    raw += piece
+    return reply(raw)
+
+
+def reply(raw: bytes) -> Reply:
+    """A whole answer, taken apart."""
     top, _, rest = raw.partition(b"\r\n\r\n")
     first, *others = top.decode("latin-1").split("\r\n")
+    if not first.startswith("HTTP/1."):
+        return Reply(0, (), raw)
+    if first.split(" ")[1] == "100":
+        return reply(rest)
     pairs = tuple((key.lower(), value.strip()) for key, _, value in (line.partition(":") for line in others))
+    if ("transfer-encoding", "chunked") in pairs:
+        pieces, rest = [], rest
+        while (size := int(rest.partition(b"\r\n")[0] or b"0", 16)) > 0:
+            rest = rest.partition(b"\r\n")[2]
+            pieces.append(rest[:size])
+            rest = rest[size + 2 :]
+        rest = b"".join(pieces)
     return Reply(int(first.split(" ")[1]), pairs, rest)
