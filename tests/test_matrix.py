@@ -16,7 +16,7 @@ PUBLIC = {
     *(prefix + path for prefix in PREFIXES for path in ("/start", "/callback", "/sign_out", "/ping", "/static/{name}")),
 }
 # What a reverse proxy asks; the check judges the peer.
-PROXIES = {prefix + "/auth/{rest:path}" for prefix in PREFIXES}
+PROXIES = {prefix + "/auth/{rest:any}" for prefix in PREFIXES}
 SIGNED_IN = {"/if/user/", "/if/user/password/"}
 
 

@@ -78,9 +78,12 @@ class Replies:
         return _with_body(asked, status, document(outcome.verdict, outcome.reason, sentence), b"application/json", code)
 
 
-def misasked(dialect: Dialect, code: str, advice: str, status: bytes, *lines: bytes) -> bytes:
-    """The refusal of a question that was not even read. Where it reaches somebody, it says what to set."""
-    if not dialect.redirects:
+def misasked(dialect: Dialect, code: str, advice: str, status: bytes, *lines: bytes, silent: bool = False) -> bytes:
+    """The refusal of a question that was not even read. Where it reaches somebody, it says what to set.
+
+    ``silent``: it answers a HEAD, behind which a body would be read as the answer to the next question.
+    """
+    if silent or not dialect.redirects:
         return answer(status, reason(code), *lines)
     body = document(Verdict.REFUSED, code, advice)
     return _written(status, body, b"application/json", reason(code), *lines)

@@ -154,8 +154,8 @@ class Responder:
         else:
             endpoint = auth_endpoint(target)
             if endpoint is None:
-                return self._misasked(DIALECTS["nginx"], "unknown_dialect", peer, b"404 Not Found")
-            gated = self._gate(endpoint, peer, declared=declared, fresh=fresh)
+                return self._misasked(DIALECTS["nginx"], "unknown_dialect", peer, method, b"404 Not Found")
+            gated = self._gate(endpoint, peer, method, declared=declared, fresh=fresh)
             if isinstance(gated, bytes):
                 return gated
             dialect, prefix, rest = gated, endpoint.prefix, endpoint.rest
@@ -163,7 +163,7 @@ class Responder:
         try:
             scheme, host, path, asked_method, cookies = dialect.read(head, method, rest)
         except Refused as refused:
-            return self._misasked(dialect, refused.reason, peer)
+            return self._misasked(dialect, refused.reason, peer, method)
 
         if path is not None and fresh and self._trace is None:
             kept = self._from_memory(dialect, scheme, host, path, cookies)
@@ -175,7 +175,7 @@ class Responder:
                 _SCHEMES.get(scheme, scheme) + b"://" + host + (b"/" if path is None else path.rstrip(OWS))
             )
         except InvalidInput as error:
-            return self._misasked(dialect, error.code, peer)
+            return self._misasked(dialect, error.code, peer, method)
         asked = Asked(
             dialect=dialect,
             prefix=prefix,
@@ -301,28 +301,28 @@ class Responder:
                 peer=asked.peer, host=asked.host_key, path=path, method=asked.method, verdict=verdict, reason=code
             )
 
-    def _gate(self, endpoint: Endpoint, peer: str, *, declared: bool, fresh: bool) -> Dialect | bytes:
+    def _gate(self, endpoint: Endpoint, peer: str, method: bytes, *, declared: bool, fresh: bool) -> Dialect | bytes:
         """The dialect that this peer may speak at this address; else the refusal."""
         kind = self._kind_of(peer)
         dialect = spoken(endpoint.dialect, kind)
         if dialect is None or (endpoint.rest[:1] == b"/" and not dialect.extends):
-            return self._misasked(DIALECTS["nginx"], "unknown_dialect", peer, b"404 Not Found")
+            return self._misasked(DIALECTS["nginx"], "unknown_dialect", peer, method, b"404 Not Found")
         rules, now = self._table.rules, self._judge.now()
         if endpoint.secret is not None:
             # With a table that cannot be believed nothing is allowed anyway; it is no word against the secret either.
             if not fresh or self._path_secrets.genuine(rules, endpoint.secret, now):
                 return dialect
-            return self._misasked(dialect, "path_secret_wrong", peer)
+            return self._misasked(dialect, "path_secret_wrong", peer, method)
         if not declared and self._path_secrets.demanded(rules, now):
-            return self._misasked(dialect, "path_secret_wrong", peer)
+            return self._misasked(dialect, "path_secret_wrong", peer, method)
         if kind is None:
             # 401, so that where nginx asks the visitor reaches `start`, which names the address to declare.
             status = b"403 Forbidden" if dialect.redirects else b"401 Unauthorized"
-            return self._misasked(dialect, "peer_undeclared", peer, status, b"X-Ostiary-Peer: " + peer.encode())
-        return dialect if kind in dialect.kinds else self._misasked(dialect, "peer_of_other_kind", peer)
+            return self._misasked(dialect, "peer_undeclared", peer, method, status, b"X-Ostiary-Peer: " + peer.encode())
+        return dialect if kind in dialect.kinds else self._misasked(dialect, "peer_of_other_kind", peer, method)
 
     def _misasked(
-        self, dialect: Dialect, code: str, peer: str, status: bytes = b"403 Forbidden", *lines: bytes
+        self, dialect: Dialect, code: str, peer: str, method: bytes, status: bytes = b"403 Forbidden", *lines: bytes
     ) -> bytes:
         self.counts[Verdict.REFUSED] += 1
         if self._trace is not None:
@@ -332,4 +332,4 @@ class Responder:
             # Once for each peer: what is wrong is the proxy's configuration, and it asks many times a second.
             self._complained.add((code, peer))
             _log.warning("check_refused", reason=code, peer=peer, advice=advice)
-        return misasked(dialect, code, advice, status, *lines)
+        return misasked(dialect, code, advice, status, *lines, silent=method == b"HEAD")

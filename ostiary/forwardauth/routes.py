@@ -95,7 +95,7 @@ class ForwardAuth:
 
     def mount(self, routes: Routes) -> None:
         for prefix in PREFIXES:
-            routes.route(f"{prefix}/auth/{{rest:path}}", self.auth, who=Who.PROXY, methods=_EVERY_METHOD)
+            routes.route(f"{prefix}/auth/{{rest:any}}", self.auth, who=Who.PROXY, methods=_EVERY_METHOD)
             routes.route(f"{prefix}/start", self._start, who=Who.ANYONE)
             routes.route(f"{prefix}/callback", self.callback, who=Who.ANYONE)
             routes.route(f"{prefix}/sign_out", self.sign_out, who=Who.ANYONE)

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, overload
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ostiary.web.visits import SignedIn, Visit, Visits
+
+
+class _Anything(PathConvertor):
+    """``{rest:any}``: all that follows. Starlette's own ``path`` ends at an encoded line break."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any", _Anything())
 
 RawHandler = Callable[[Request], Awaitable[Response]]
 VisitHandler = Callable[[Visit], Awaitable[Response]]
