@@ -12,6 +12,8 @@ from ostiary.storage.session import Database
 from tests.clock import FakeClock
 from tests.databases import Cluster, postgresql_database, shared_cluster, sqlite_template
 
+pytest_plugins = ("tests.proxies.report",)
+
 # A busy machine is no fault of the code under test.
 hypothesis.settings.register_profile("ostiary", deadline=None)
 hypothesis.settings.load_profile("ostiary")

@@ -25,7 +25,7 @@ def start(binary: str, place: Place) -> None:
 
 def run(binary: str, place: Place, text: str) -> None:
     """Runs Caddy with these sites over plain http at the place's port."""
-    text = re.sub(r"(?m)^(?=[\w.-]+\.test \{)", f"http://", text)
+    text = re.sub(r"(?m)^(?=[\w.-]+\.test \{)", "http://", text)
     text = re.sub(r"(?m)^(http://[\w.-]+\.test) \{", rf"\1:{place.port} {{\n\tbind 127.0.0.1", text)
     file = place.folder / "Caddyfile"
     file.write_text("{\n\tadmin off\n}\n" + text)

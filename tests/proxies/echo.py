@@ -132,6 +132,7 @@ class Asgi:
             http="httptools",
             ws=self._websocket,  # type: ignore[arg-type]
             loop="asyncio",
+            interface="asgi3",
             lifespan="off",
             log_config=None,
             proxy_headers=False,

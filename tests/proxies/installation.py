@@ -51,9 +51,15 @@ class Installation:
         )
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
+    def rows(self, query: str, *values: object) -> list[tuple[str, ...]]:
+        """Reads the database."""
+        with closing(sqlite3.connect(self.folder / "ostiary.sqlite3", timeout=30)) as database:
+            return database.execute(query, values).fetchall()
+
     def sql(self, statement: str, *values: object) -> None:
         """Changes rows as a hand with a database shell does; what decides access is told by the database's triggers."""
         with closing(sqlite3.connect(self.folder / "ostiary.sqlite3", timeout=30)) as database:
+            database.execute("PRAGMA foreign_keys = ON")
             changed = database.execute(statement, values).rowcount
             database.commit()
         assert changed, statement

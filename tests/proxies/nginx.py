@@ -10,17 +10,19 @@ from tests.rig import nginx
 
 def start(binary: nginx.Nginx, place: Place) -> None:
     """The example's part for Ostiary once, its part for an application once for each."""
-    shared = re.split(r"(?m)^(?=upstream hello|# The application\.)", place.example("nginx/hello.conf"))
     # The first application's file, with those parts of the others that name an application.
     parts = [place.example("nginx/hello.conf")]
     for name in place.applications:
         if name != "hello":
             text = place.example("nginx/hello.conf", name)
-            upstream = re.search(rf"(?ms)^upstream {name} \{{.*?^\}}\n", text)
-            server = re.search(r"(?ms)^# The application\.\n.*", text)
-            assert upstream, shared
-            assert server, shared
-            parts += [upstream[0], server[0]]
+            for part in (
+                rf"^upstream {name} \{{.*?^\}}\n",
+                r"^map \$http_upgrade .*?^\}\n",
+                r"^# The application\.\n.*",
+            ):
+                found = re.search(part, text, re.MULTILINE | re.DOTALL)
+                assert found, part
+                parts.append(found[0])
     text = "\n".join(parts).replace("listen 80;", f"listen 127.0.0.1:{place.port};")
     nginx.start(binary, f"http {{\n{text}}}\n", place.folder / "nginx", place.processes, "proxy")
 
@@ -31,6 +33,6 @@ def version(binary: nginx.Nginx) -> str:
 
 
 STANDS = tuple(
-    Stand(f"nginx-{binary.name}", f"nginx {version(binary)}", "nginx", "in_place", partial(start, binary))
+    Stand(f"nginx-{binary.name}", f"nginx {version(binary)}", "nginx", "in_place", partial(start, binary), 3)
     for binary in nginx.BOTH
 )

@@ -1,7 +1,6 @@
 """Traefik, as docs/proxies/traefik.md sets it up."""
 
 import re
-
 import subprocess
 import sys
 from pathlib import Path

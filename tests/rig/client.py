@@ -73,7 +73,7 @@ def reply(raw: bytes) -> Reply:
         return reply(rest)
     pairs = tuple((key.lower(), value.strip()) for key, _, value in (line.partition(":") for line in others))
     if ("transfer-encoding", "chunked") in pairs:
-        pieces, rest = [], rest
+        pieces = []
         while (size := int(rest.partition(b"\r\n")[0] or b"0", 16)) > 0:
             rest = rest.partition(b"\r\n")[2]
             pieces.append(rest[:size])

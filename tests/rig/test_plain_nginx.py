@@ -54,7 +54,7 @@ def door(running: Door) -> Door:
 def test_refused_visitor_is_sent_to_sign_in_with_the_attempt_and_its_cookie(door: Door) -> None:
     cookie = "ostiary_try_0a1b2c3d=v; Path=/; HttpOnly; SameSite=Lax; Max-Age=600"
     door.auth.answer = lambda _: Answer(401, [("X-Ostiary-Attempt", "state"), ("Set-Cookie", cookie)])
-    reply = ask(door.address, "/a?b=c&d", HOST)
+    reply = ask(door.address, "/a?b=c&d", HOST, ("Accept", "text/html"))
     assert reply.status == 302
     assert reply.get("Location") == f"http://auth.example.com/ostiary/start?attempt=state&rd=http://{HOST}/a?b=c&d"
     assert reply.all("Set-Cookie") == [cookie]
