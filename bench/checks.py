@@ -7,8 +7,9 @@ from pathlib import Path
 from statistics import median
 
 from bench.installation import Browser, Installation
-from bench.load import ask, check
+from bench.load import ask
 from bench.nginx import constant
+from bench.questions import check
 from bench.report import Line, Report
 from bench.tree import processor_seconds
 

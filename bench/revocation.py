@@ -13,7 +13,7 @@ from statistics import median
 from sqlalchemy import text
 
 from bench.installation import APP_SESSION, KEY, SESSION, Browser, Installation, Server, sign_in_rows
-from bench.load import check
+from bench.questions import check
 from bench.report import Line, Report
 from ostiary.app import Parts, build
 from ostiary.events.record import COMMAND

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.installation import Browser, Installation, Server
-from bench.load import check
+from bench.questions import check
 from bench.revocation import signed_in
 from bench.signins import sign_in
 from bench.tree import tree
