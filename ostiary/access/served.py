@@ -4,6 +4,7 @@ What reads the database here is a generator that yields statements and is sent t
 database that is asked in line (SQLite) and one that is awaited (PostgreSQL).
 """
 
+import json
 from collections.abc import Generator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -11,10 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from ostiary.access.authorize import ApplicationRules
+from ostiary.access.header_plan import HeaderPlan, header_plan, removal
 from ostiary.access.machine_plan import MachinePlan, machine_plan
+from ostiary.access.open_doors import OpenDoors, open_doors
 from ostiary.kit.errors import InvalidInput
-from ostiary.kit.expressions import Compiler, Expression
+from ostiary.kit.expressions import Compiler, Expression, TextExpression
 from ostiary.kit.urls import canonical_path, parse_origin
+from ostiary.mappings import evaluate as mappings
+from ostiary.mappings.evaluate import Mapped
 from ostiary.policies.engine import VOCABULARY, Kind, Rule
 from ostiary.sessions.app_sessions import app_cookie, domain_cookie
 from ostiary.sessions.cookie import Cookie
@@ -30,7 +35,9 @@ _MOST_MET = 4096
 _PROVIDERS = """
 SELECT v.id, v.uuid, v.name, v.authentication_flow, v.invalidation_flow, p.mode, p.handoff, p.external_host, p.host_key,
        p.path, p.cookie_domain, p.session_seconds, a.id, a.slug, a.name, a.contact, a.enabled, a.access,
-       a.policy_engine_mode, p.header_authentication, p.jwt_issuers, p.signed_identity
+       a.policy_engine_mode, p.header_authentication, p.jwt_issuers, p.signed_identity,
+       p.header_style, p.header_names, p.group_filter, p.additional_headers, p.basic_auth_enabled,
+       p.basic_auth_user_attribute, p.basic_auth_password_attribute, p.open_paths, p.skip_path_regex, p.cors_preflight
 FROM proxy_providers p JOIN providers v ON v.id = p.id LEFT JOIN applications a ON a.provider_id = p.id
 """
 _BINDINGS = """
@@ -38,6 +45,10 @@ SELECT b.application_id, b.id, b."order", b.user_id, b.group_id, b.policy_id, b.
        u.username, g.name, y.name, y.expression
 FROM policy_bindings b JOIN applications a ON a.id = b.application_id
 LEFT JOIN users u ON u.id = b.user_id LEFT JOIN groups g ON g.id = b.group_id LEFT JOIN policies y ON y.id = b.policy_id
+"""
+_MAPPINGS = """
+SELECT p.provider_id, m.name, m.header, m.expression
+FROM provider_mappings p JOIN property_mappings m ON m.id = p.mapping_id
 """
 
 
@@ -75,10 +86,12 @@ class Served:
     """The cookie's name and equals sign, as they stand in a Cookie header."""
     cookie_only: bool
     """Whether nothing but its cookie opens it, so that without one the answer needs no thought."""
-    machines: MachinePlan | None = None
-    """Which credentials of machines it takes; None: an Authorization header is the application's own business."""
-    removal: bytes = b"\r\n"
+    headers: HeaderPlan
+    doors: OpenDoors
+    removal: bytes
     """What ends an allowing answer to a proxy that takes off the headers we list: that line, and an empty one."""
+    machines: MachinePlan | None
+    """Which credentials of machines it takes; None: an Authorization header is the application's own business."""
 
     @property
     def url(self) -> str:
@@ -119,11 +132,15 @@ class Rules:
         self.group_names: Mapping[str, str] = {}
         self.superuser_groups: frozenset[str] = frozenset()
         self.group_parents: Mapping[str, set[str]] = {}
+        self.group_attributes: Mapping[str, Mapping[str, Any]] = {}
+        """Of groups that have any."""
         self.path_secrets: tuple[tuple[str, datetime | None], ...] = ()
         """Keyed hashes of the stored path secrets, each with its end; whoever compares looks at the clock."""
         self._served: dict[int, Served] = {}
         self._expressions: dict[str, Expression | None] = {}
         self._compiler = Compiler(VOCABULARY)
+        self._texts: dict[str, TextExpression | None] = {}
+        self._text_compiler = Compiler(mappings.VOCABULARY)
 
     def find(self, host_key: str, target: bytes | None) -> Served | None:
         """The most specific match: the host's own entry, there the longest path, else the longest cookie domain at a
@@ -169,25 +186,30 @@ class Rules:
     def load_all(self) -> Load[None]:
         """Reads everything anew."""
         stored = yield "SELECT base_url FROM installation WHERE id = 1", ()
-        groups = yield "SELECT id, name, is_superuser FROM groups", ()
+        groups = yield "SELECT id, name, is_superuser, attributes FROM groups", ()
         edges = yield "SELECT group_id, parent_id FROM group_parents", ()
         path_secrets = yield "SELECT secret_hash, expires FROM path_secrets", ()
         providers = yield _PROVIDERS, ()
         bindings = yield _BINDINGS, ()
+        mapped = yield _MAPPINGS, ()
         parents: dict[str, set[str]] = {}
         for group_id, parent_id in edges:
             parents.setdefault(group_id, set()).add(parent_id)
         self.group_names = {row[0]: row[1] for row in groups}
         self.superuser_groups = frozenset(row[0] for row in groups if row[2])
         self.group_parents = parents
+        attributes = {row[0]: json.loads(row[3]) if isinstance(row[3], str | bytes) else row[3] for row in groups}
+        self.group_attributes = {key: value for key, value in attributes.items() if value}
         self.path_secrets = tuple((row[0], None if row[1] is None else moment(row[1])) for row in path_secrets)
         if self._configured is None:
             self.base_url = stored[0][0] if stored else None
         self._served = {}
-        self._put(providers, bindings)
+        self._put(providers, bindings, mapped)
         self._index()
         used = {row[12] for row in bindings}
         self._expressions = {text: value for text, value in self._expressions.items() if text in used}
+        used = {row[3] for row in mapped}
+        self._texts = {text: value for text, value in self._texts.items() if text in used}
 
     def load_some(self, applications: AbstractSet[str], providers: AbstractSet[int]) -> Load[None]:
         """Reads again what belongs to these applications and providers."""
@@ -199,16 +221,20 @@ class Rules:
         for provider_id in stale:
             found = yield _PROVIDERS + " WHERE p.id = ?", (provider_id,)
             bindings = yield _BINDINGS + " WHERE a.provider_id = ?", (provider_id,)
+            mapped = yield _MAPPINGS + " WHERE p.provider_id = ?", (provider_id,)
             self._served.pop(provider_id, None)
-            self._put(found, bindings)
+            self._put(found, bindings, mapped)
         self._index()
 
-    def _put(self, providers: Rows, bindings: Rows) -> None:
+    def _put(self, providers: Rows, bindings: Rows, mapped: Rows) -> None:
         rules: dict[str, list[Rule]] = {}
         for row in bindings:
             rules.setdefault(row[0], []).append(self._rule(row))
+        said: dict[int, list[Mapped]] = {}
+        for provider_id, name, header, text in sorted(mapped, key=lambda entry: entry[1]):
+            said.setdefault(provider_id, []).append(Mapped(name, header, self._text(text)))
         for row in providers:
-            served = _served(row, rules.get(row[12], []))
+            served = _served(row, rules.get(row[12], []), said.get(row[0], []))
             self._served[served.provider_id] = served
 
     def _index(self) -> None:
@@ -258,13 +284,24 @@ class Rules:
                 self._expressions[text] = None
         return self._expressions[text]
 
+    def _text(self, text: str) -> TextExpression | None:
+        if text not in self._texts:
+            try:
+                self._texts[text] = self._text_compiler.compile_text(text)
+            except InvalidInput:
+                # Likewise: its mapping fails, and so nobody is named by it.
+                self._texts[text] = None
+        return self._texts[text]
 
-def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
+
+def _served(row: tuple[Any, ...], rules: list[Rule], mapped: list[Mapped]) -> Served:
     provider_id, uuid, name, authentication, invalidation, mode, handoff = row[:7]
     external_host, host_key, path, domain, seconds = row[7:12]
     application_id, slug, application_name, contact, enabled, access, engine_mode = row[12:19]
     machines = machine_plan(*row[19:21])
     signed = row[21]
+    headers = header_plan(row[22], row[23], row[24], row[25], row[26:29], mapped)
+    doors = open_doors(mode, *row[29:32])
     is_domain = mode == "forward_domain"
     secure = external_host.startswith("https://")
     cookie = domain_cookie(uuid, domain) if is_domain else app_cookie(uuid)
@@ -297,6 +334,9 @@ def _served(row: tuple[Any, ...], rules: list[Rule]) -> Served:
         cookie=cookie,
         secure=secure,
         cookie_prefix=cookie.name(secure).encode() + b"=",
-        cookie_only=handoff != "in_place" and machines is None,
+        cookie_only=handoff != "in_place" and machines is None and not doors,
         machines=machines,
+        headers=headers,
+        doors=doors,
+        removal=removal(headers),
     )

@@ -8,7 +8,7 @@ that none outlives it.
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -42,6 +42,8 @@ class Person:
     subject: Subject
     logins: dict[str, "Login"] = field(default_factory=dict)
     signed: dict[int, Signed] = field(default_factory=dict)
+    inherited: tuple[Mapping[str, Any], ...] = ()
+    """Attributes of the person's groups, in the order of their names; the person's own come after."""
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +60,8 @@ class Login:
 @dataclass(slots=True, eq=False)
 class Entry:
     """An application session. ``answer`` is the whole answer of its last allowed check, good for exactly ``served``
-    while the table has ``version`` and the clock is in [``since``, ``until``)."""
+    while the table has ``version`` and the clock is in [``since``, ``until``); ``private`` are the header lines that
+    belong to it at an address with a path secret alone."""
 
     key: bytes
     id: str
@@ -68,6 +71,7 @@ class Entry:
     expires: datetime
     login: Login
     answer: bytes = b""
+    private: bytes = b""
     served: Served | None = None
     version: int = -1
     since: datetime = _NEVER
@@ -234,6 +238,10 @@ class AccessTable:
                 groups=groups,
                 group_names=tuple(sorted(names[group] for group in groups if group in names)),
                 attributes=json.loads(attributes) if isinstance(attributes, str | bytes) else attributes,
+            ),
+            inherited=tuple(
+                self.rules.group_attributes[group]
+                for group in sorted(groups & self.rules.group_attributes.keys(), key=lambda group: names.get(group, ""))
             ),
         )
 

@@ -43,14 +43,17 @@ class Assertions:
             raise Unavailable("signing_key.missing", "There is no key yet to sign who somebody is.")
         made = person.signed.get(served.provider_id)
         if made is None or made.served is not served or made.key is not key or now >= made.until:
-            token = key.sign(claims(base_url, rules.slug, person, now))
+            token = key.sign(claims(base_url, rules.slug, person, served.headers.told(person.subject.group_names), now))
             made = Signed(served, key, ASSERTION + token.encode("ascii"), now + GIVEN)
             person.signed[served.provider_id] = made
         return made.line, made.until
 
 
-def claims(issuer: str, audience: str, person: Person, now: datetime) -> dict[str, Any]:
-    """What an assertion says. ``audience`` is the application's slug, ``sub`` never changes for a person."""
+def claims(issuer: str, audience: str, person: Person, groups: tuple[str, ...], now: datetime) -> dict[str, Any]:
+    """What an assertion says. ``audience`` is the application's slug, ``sub`` never changes for a person.
+
+    ``groups`` are those of the person's that the application is told of.
+    """
     subject, issued = person.subject, int(now.timestamp())
     return {
         "iss": issuer,
@@ -61,5 +64,5 @@ def claims(issuer: str, audience: str, person: Person, now: datetime) -> dict[st
         "preferred_username": subject.username,
         "name": subject.name,
         "email": subject.email,
-        "groups": list(subject.group_names),
+        "groups": list(groups),
     }

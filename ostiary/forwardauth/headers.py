@@ -4,19 +4,26 @@ An identity header that were left out would let a client's own copy through.
 """
 
 import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from ostiary import __version__
+from ostiary.access import header_plan
+from ostiary.access.header_plan import HeaderPlan
 from ostiary.access.served import Served
 from ostiary.access.table import Person
+from ostiary.kit.expressions import Failed
+from ostiary.mappings.evaluate import evaluate
 
 LARGEST = 4096
 """Bytes of an answer: what nginx reads a response head into by default."""
 
-ASSERTION = b"X-Ostiary-Jwt-Assertion: "
+ASSERTION = header_plan.ASSERTION.encode("ascii") + b": "
 """What comes before a signed identity. Whoever has none gets the empty header, in the place of one of their own."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SEPARATOR = "|"
 
 
 def answer(status: bytes, *lines: bytes) -> bytes:
@@ -30,30 +37,119 @@ def reason(code: str) -> bytes:
     return b"X-Ostiary-Reason: " + code.encode("ascii")
 
 
-def identity(served: Served | None, person: Person | None) -> tuple[bytes, ...] | None:
-    """The identity headers of a person at an application, or all of them empty.
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """Why a person cannot be named to an application: a stable code, and a sentence for administrators."""
 
-    None if they cannot be said faithfully: a group's name holds the separator, so that one group would read as two.
+    code: str
+    why: str
+
+
+def identity(served: Served, person: Person) -> tuple[bytes, ...] | Unsaid:
+    """The identity headers of a person at an application, all that its plan names but the signed one.
+
+    Nothing is left out and nothing cut: what cannot be said faithfully is not said at all, since an application would
+    take a missing group for one that somebody does not have.
     """
-    subject = person.subject if person else None
-    if subject is not None and any(_SEPARATOR in name for name in subject.group_names):
-        return None
+    plan, subject = served.headers, person.subject
+    if not plan.readable:
+        return Unsaid("headers_unreadable", "The headers of this application are stored in a way that cannot be read.")
+    groups = plan.told(subject.group_names)
+    for name in groups:
+        if plan.separator in name:
+            return Unsaid("group_name", f"The group {name} holds {plan.separator}, by which groups are joined.")
     values = {
-        "username": subject.username if subject else "",
-        "groups": _SEPARATOR.join(subject.group_names) if subject else "",
-        "entitlements": "",
-        "email": subject.email if subject else "",
-        "name": subject.name if subject else "",
-        "uid": person.uuid if person else "",
-        "jwt": "",
-        "meta-jwks": "",
-        "meta-outpost": "ostiary" if served else "",
-        "meta-provider": served.provider_name if served else "",
-        "meta-app": served.rules.slug if served and served.rules else "",
-        "meta-version": f"ostiary/{__version__}" if served else "",
+        "username": subject.username,
+        "groups": plan.separator.join(groups),
+        "email": subject.email,
+        "name": subject.name,
+        "uid": person.uuid,
+        "meta-outpost": "ostiary",
+        "meta-provider": served.provider_name,
+        "meta-app": served.rules.slug if served.rules else "",
+        "meta-version": f"ostiary/{__version__}",
     }
-    return tuple(f"X-authentik-{name}: {_CONTROL.sub('', value)}".encode() for name, value in values.items())
+    lines = [_line(header, values.get(part, "")) for part, header in plan.parts]
+    if plan.additional:
+        added = _additional(plan, person)
+        if isinstance(added, Unsaid):
+            return added
+        lines += added
+    if plan.mapped:
+        read = _read(person)
+        for mapping in plan.mapped:
+            try:
+                lines.append(_line(mapping.header, evaluate(mapping, read, plan.separator)))
+            except Failed as failure:
+                return Unsaid("mapping_failed", f"Mapping {mapping.name} failed: {failure.reason}")
+    return tuple(lines)
 
 
-ANONYMOUS = answer(b"200 OK", *(identity(None, None) or ()), ASSERTION)
-"""The answer for our own paths on an application's host: go ahead, as nobody."""
+def anonymous(plan: HeaderPlan) -> bytes:
+    """A whole answer that lets somebody pass as nobody: every name is set, and empty."""
+    return answer(b"200 OK", *(_line(name, "") for name in plan.names))
+
+
+def basic_credentials(plan: HeaderPlan, person: Person) -> bytes | None:
+    """The value of Authorization that signs a person in at the application itself (RFC 7617).
+
+    None if the application asks for none, or the person has no password for it. It may be answered only where the
+    visitor's own scripts cannot ask.
+    """
+    if plan.basic is None:
+        return None
+    attributes: dict[str, Any] = {}
+    for inherited in person.inherited:
+        attributes |= inherited
+    attributes |= person.subject.attributes
+    name = attributes.get(plan.basic.user) or person.subject.email
+    word = attributes.get(plan.basic.password)
+    if (
+        not isinstance(name, str)
+        or not isinstance(word, str)
+        or not word
+        or ":" in name
+        or _CONTROL.search(name + word)
+    ):
+        return None
+    return b"Basic " + b64encode(f"{name}:{word}".encode("utf-8", "replace"))
+
+
+def _additional(plan: HeaderPlan, person: Person) -> list[bytes] | Unsaid:
+    """What the attribute ``additionalHeaders`` says under the names that the application declared."""
+    values: dict[str, str] = {}
+    for attributes in (*person.inherited, person.subject.attributes):
+        given = attributes.get("additionalHeaders")
+        if given is None:
+            continue
+        if not isinstance(given, Mapping):
+            return Unsaid("additional_headers", "The attribute additionalHeaders is no object of names and texts.")
+        folded = {str(name).lower(): value for name, value in given.items()}
+        if len(folded) < len(given):
+            return Unsaid("additional_headers", "The attribute additionalHeaders names a header twice.")
+        for header in plan.additional:
+            value = folded.get(header.lower())
+            if isinstance(value, bool) or not isinstance(value, str | int | None):
+                return Unsaid("additional_headers", f"The attribute additionalHeaders has no text for {header}.")
+            if value is not None:
+                values[header] = str(value)
+    return [_line(header, values.get(header, "")) for header in plan.additional]
+
+
+def _read(person: Person) -> dict[str, Any]:
+    """A person as mappings read them."""
+    subject = person.subject
+    return {
+        "user.id": subject.user_id,
+        "user.username": subject.username,
+        "user.name": subject.name,
+        "user.email": subject.email,
+        "user.type": subject.type,
+        "user.is_superuser": subject.is_superuser,
+        "user.groups": list(subject.group_names),
+        "user.attributes": dict(subject.attributes),
+    }
+
+
+def _line(name: str, value: str) -> bytes:
+    return f"{name}: {_CONTROL.sub('', value)}".encode("utf-8", "replace")

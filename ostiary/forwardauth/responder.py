@@ -166,7 +166,7 @@ class Responder:
             return self._misasked(dialect, refused.reason, peer, method)
 
         if path is not None and fresh and self._trace is None:
-            kept = self._from_memory(dialect, scheme, host, path, cookies)
+            kept = self._from_memory(dialect, scheme, host, path, cookies, by_secret=by_secret)
             if kept is not None:
                 return kept
 
@@ -201,7 +201,7 @@ class Responder:
             return self._reply(asked, _UNREACHABLE)
 
     def _from_memory(
-        self, dialect: Dialect, scheme: bytes, host: bytes, path: bytes, cookies: bytes | None
+        self, dialect: Dialect, scheme: bytes, host: bytes, path: bytes, cookies: bytes | None, *, by_secret: bool
     ) -> bytes | None:
         """The answer that is known already, for what can be read in one way only; None: the judge has to look."""
         table = self._table
@@ -244,6 +244,8 @@ class Responder:
         ):
             return None
         self.remembered += 1
+        if by_secret and entry.private:
+            return entry.answer[:-2] + entry.private + (served.removal if dialect.removes else b"\r\n")
         return entry.answer[:-2] + served.removal if dialect.removes else entry.answer
 
     async def _later(self, asked: Asked) -> bytes:
@@ -288,9 +290,10 @@ class Responder:
     def _reply(self, asked: Asked, outcome: Outcome) -> bytes:
         self._count(asked, outcome.verdict, outcome.reason)
         if outcome.verdict is Verdict.ALLOW and outcome.answer:
+            private = outcome.private if asked.by_secret else b""
             if outcome.served is not None and asked.dialect.removes:
-                return outcome.answer[:-2] + outcome.served.removal
-            return outcome.answer
+                return outcome.answer[:-2] + private + outcome.served.removal
+            return outcome.answer[:-2] + private + b"\r\n" if private else outcome.answer
         return self._replies.refusal(asked, outcome, self._table.rules.base_url, self._judge.now())
 
     def _count(self, asked: Asked, verdict: Verdict, code: str) -> None:
