@@ -1,10 +1,11 @@
 """One Ostiary for each test process, and each proxy once, with everything that is asked of it in one process."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
 from tests.proxies.installation import ANNA, BERT, Installation, installed
+from tests.proxies.report import Cell, committed
 from tests.proxies.stand import APPLICATIONS, Stand, Standing, standing
 from tests.proxies.stands import STANDS
 
@@ -45,6 +46,19 @@ def door(
     stand: Stand = request.param
     with standing(stand, installation, tmp_path_factory.mktemp(stand.name)) as running:
         yield running
+
+
+@pytest.fixture
+def cell(request: pytest.FixtureRequest, door: Standing, record_property: Callable[[str, object], None]) -> Cell:
+    """Says what came of a case; a difference to the page fails."""
+    case = request.function.__doc__
+
+    def says(outcome: str) -> None:
+        record_property("matrix", [case, door.stand.title, outcome])
+        if not request.config.getoption("--write-matrix"):
+            assert committed().get((case, door.stand.title)) == outcome, "--write-matrix writes it into the page"
+
+    return says
 
 
 @pytest.fixture(autouse=True)

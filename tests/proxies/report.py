@@ -5,7 +5,7 @@ that ran. It is a plugin, since with several test processes only the one that ha
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +13,9 @@ import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "proxies" / "README.md"
 _TABLE = re.compile(r"(?<=<!-- matrix -->\n).*?(?=<!-- /matrix -->)", re.DOTALL)
+Cell = Callable[[str], None]
+"""Says what came of a case; a difference to the page fails."""
+
 _seen = pytest.StashKey[dict[tuple[str, str], str]]()
 
 
@@ -40,9 +43,20 @@ class _Collector:
         if self._config.getoption("--write-matrix") and seen and not hasattr(session.config, "workerinput"):
             # Imported here: a run that does not ask for proxies does not start them to learn their versions.
             from tests.proxies.stands import STANDS
-            from tests.proxies.test_matrix import CASES
 
-            write(CASES, [stand.title for stand in STANDS], committed() | seen)
+            write(cases(), [stand.title for stand in STANDS], committed() | seen)
+
+
+def cases() -> list[str]:
+    """The rows: the sentences below the tests that fill a cell, in their order."""
+    from tests.proxies import test_matrix, test_spoofing
+
+    return [
+        value.__doc__
+        for module in (test_matrix, test_spoofing)
+        for name, value in vars(module).items()
+        if name.startswith("test_") and "cell" in value.__annotations__ and value.__doc__
+    ]
 
 
 def committed() -> dict[tuple[str, str], str]:

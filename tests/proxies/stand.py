@@ -49,7 +49,7 @@ class Stand:
     """One proxy. ``start`` writes its configuration into a place and starts a process named ``proxy`` there.
 
     ``kind`` is what Ostiary's settings call it. ``limit`` is how long its configuration lets a check take, in seconds;
-    None if it does not say.
+    None if it does not say. ``tells``: applications behind it learn who is there.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Stand:
     handoff: Literal["in_place", "callback"]
     start: Callable[[Place], None]
     limit: float | None = None
+    tells: bool = True
 
     @property
     def domain(self) -> str:

@@ -3,15 +3,11 @@
 import hashlib
 import socket
 import time
-from collections.abc import Callable
-
-import pytest
 
 from tests.proxies.echo import say
 from tests.proxies.installation import ANNA, BERT
-from tests.proxies.report import committed
+from tests.proxies.report import Cell
 from tests.proxies.stand import Standing, shown, to_sign_in
-from tests.proxies.stands import STANDS
 from tests.rig.agent import Agent
 from tests.rig.client import Reply, exchange, reply
 
@@ -19,21 +15,6 @@ XHR = (("Accept", "application/json"), ("Sec-Fetch-Mode", "cors"), ("X-Requested
 DEEP = "/a%20b/c%2Fd/gr%C3%BC%C3%9Fe?x=1&y=%26%3D%23&z=&x=2&to=https://elsewhere.example/%3Fa%3Db"
 REFUSED = (302, 401, 403)
 CLOSED = (403, 500, 502, 503, 504)
-
-Cell = Callable[[str], None]
-
-
-@pytest.fixture
-def cell(request: pytest.FixtureRequest, door: Standing, record_property: Callable[[str, object], None]) -> Cell:
-    """Says what came of a case; a difference to the page fails."""
-    case = request.function.__doc__
-
-    def says(outcome: str) -> None:
-        record_property("matrix", [case, door.stand.title, outcome])
-        if not request.config.getoption("--write-matrix"):
-            assert committed().get((case, door.stand.title)) == outcome, "--write-matrix writes it into the page"
-
-    return says
 
 
 def told(answer: Reply) -> str:
@@ -284,17 +265,3 @@ def test_expect(door: Standing, cell: Cell) -> None:
     assert refused.status in REFUSED
     assert len(door.arrived("hello")) == 1
     cell(f"{answer.status} / {told(refused)}")
-
-
-CASES = [
-    value.__doc__
-    for name, value in list(globals().items())
-    if name.startswith("test_") and "cell" in value.__annotations__ and value.__doc__
-]
-
-
-def test_every_case_stands_in_the_table_for_every_proxy() -> None:
-    cells = committed()
-    assert {case for case, _ in cells} == set(CASES)
-    assert {proxy for _, proxy in cells} == {stand.title for stand in STANDS}
-    assert all(cells.values())
