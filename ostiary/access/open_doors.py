@@ -42,7 +42,10 @@ def open_doors(mode: Any, open_paths: Any, skip_path_regex: Any, cors_preflight:
 
     What cannot be read, stored by hand or by a newer release, opens nothing.
     """
-    stored = json.loads(open_paths) if isinstance(open_paths, str | bytes) else open_paths
+    try:
+        stored = json.loads(open_paths) if isinstance(open_paths, str | bytes) else open_paths
+    except ValueError:
+        stored = None
     paths = stored if isinstance(stored, list) else []
     lines = skip_path_regex.splitlines() if isinstance(skip_path_regex, str) else []
     return OpenDoors(

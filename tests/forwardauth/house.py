@@ -206,17 +206,15 @@ class House:
                 await w.execute(delete(Event).where(Event.room == "keys"))
 
     async def application(self, host: str = "https://hello.example.com", **values: Any) -> "Door":
-        """An application with its proxy provider, at a host or below a path of one. ``mode``, ``handoff``,
-        ``cookie_domain`` belong to the provider."""
+        """An application with its proxy provider, at a host or below a path of one; the provider's fields are told by
+        their names."""
         await self.sign()
         scheme, _, rest = host.rstrip("/").partition("://")
         name, slash, path = rest.partition("/")
         origin = f"{scheme}://{name}"
         slug = values.pop("slug", path.replace("/", "-") or name.partition(".")[0])
         uuid = new_id()
-        proxy = {
-            name: values.pop(name) for name in ("mode", "handoff", "cookie_domain", "session_seconds") if name in values
-        }
+        proxy = {name: values.pop(name) for name in [*values] if name in inspect(ProxyProvider).columns}
         provider_id = await self.add(
             Provider,
             uuid=uuid,
