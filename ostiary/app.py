@@ -88,6 +88,7 @@ from ostiary.web.logs import Shown, check_trace
 from ostiary.web.metrics import Metrics
 from ostiary.web.pages import Pages
 from ostiary.web.routes import Routes
+from ostiary.web.server import Face
 from ostiary.web.site import site
 from ostiary.web.static import Static
 from ostiary.web.visits import Visits
@@ -227,6 +228,18 @@ class Server:
             trace=check_trace(settings.log.level),
         )
 
+        self.metrics = Metrics()
+        self.grpc: Face | None = None
+        if settings.listen.grpc:
+            from ostiary.forwardauth.grpc import GrpcFace
+
+            self.grpc = face = GrpcFace(checks=self.responder)
+            self.metrics.counter(
+                "grpc_connections_turned_away",
+                "Connections for gRPC beyond the most that a worker holds.",
+                lambda: float(face.turned_away),
+            )
+
         forms = Forms(pages=pages, secrets=secrets)
         address = Address(configured=settings.web.base_url or "", database=database)
         start = Start(secrets)
@@ -301,7 +314,6 @@ class Server:
             routes=self.routes, static=static, errors=Errors(pages), address=address, proxies=proxies
         )
 
-        self.metrics = Metrics()
         self._count()
         self._answers = True
 

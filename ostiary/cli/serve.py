@@ -22,10 +22,12 @@ def serve(
     settings = invocation(context).load().settings
     http = listen(*split_address(settings.listen.http), "listen.http")
     metrics = listen(*split_address(settings.listen.metrics), "listen.metrics")
+    grpc = listen(*split_address(settings.listen.grpc), "listen.grpc") if settings.listen.grpc else None
     replace_process(
         Plan(
             http=http.detach(),
             metrics=metrics.detach(),
+            grpc=None if grpc is None else grpc.detach(),
             workers=workers or settings.web.workers,
             worker=[sys.executable, "-m", "ostiary.cli.worker", str(config or "")],
             json_log=settings.log.as_json,

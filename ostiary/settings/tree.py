@@ -172,6 +172,11 @@ class ListenSettings(Section):
     metrics: Annotated[str, AfterValidator(_address)] = Field(
         default="0.0.0.0:9300", description="Where metrics are served, without authentication."
     )
+    grpc: Annotated[str, AfterValidator(_address)] | None = Field(
+        default=None,
+        description="Where Envoy's gRPC checks (`ext_authz`) are answered, as `0.0.0.0:9001`, without TLS. "
+        "Unset, nothing listens and no part of gRPC is loaded.",
+    )
 
 
 class TrustedProxy(Section):

@@ -38,6 +38,10 @@ class Served(Protocol):
     def metrics(self) -> Metrics:
         """What is counted; the connections are added here."""
 
+    @property
+    def grpc(self) -> "Face | None":
+        """What answers on a listening socket of its own, where there is one."""
+
     def ready(self) -> bool:
         """Whether the database answers, for the readiness probe; called often, so it must not wait."""
 
@@ -48,6 +52,16 @@ class Served(Protocol):
         """After the last request."""
 
 
+class Face(Protocol):
+    """A server beside the one for HTTP."""
+
+    async def start(self, listener: socket.socket) -> None:
+        """Answers from now on."""
+
+    async def stop(self, patience: float) -> None:
+        """Takes no new connection, lets those that are there end by themselves for ``patience`` seconds, ends them."""
+
+
 @dataclass(frozen=True)
 class Inherited:
     """The file descriptors that the supervisor gives to a worker."""
@@ -55,14 +69,15 @@ class Inherited:
     http: socket.socket
     control: socket.socket
     link: socket.socket
+    grpc: socket.socket | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Inherited":
-        """From ``--worker 5,6,7``."""
-        http, control, link = (socket.socket(fileno=int(number)) for number in text.split(","))
+        """From ``--worker 5,6,7`` or ``5,6,7,8``."""
+        http, control, link, *grpc = (socket.socket(fileno=int(number)) for number in text.split(","))
         control.settimeout(0)
         link.settimeout(0)
-        return cls(http, control, link)
+        return cls(http, control, link, *grpc)
 
 
 class _Server(uvicorn.Server):
@@ -89,6 +104,7 @@ class _Worker:
     served: Served
     inherited: Inherited
     leave: asyncio.Event = field(default_factory=asyncio.Event)
+    patience: float = 0
 
     def __post_init__(self) -> None:
         self.door = Door(self.served.responder, self.served.ready)
@@ -121,9 +137,16 @@ class _Worker:
         self._tick()
         beside = asyncio.ensure_future(self.served.run())
         beside.add_done_callback(lambda _: self.leave.set())
+        face: asyncio.Future[None] | None = None
         try:
+            if self.served.grpc is not None and self.inherited.grpc is not None:
+                await self.served.grpc.start(self.inherited.grpc)
+                face = asyncio.ensure_future(self._leave(self.served.grpc))
             await self.server.serve_until(self.leave, self.inherited.http, self._started)
         finally:
+            self.leave.set()
+            if face is not None:
+                await face
             beside.cancel()
             results = await asyncio.gather(beside, return_exceptions=True)
             await self.served.close()
@@ -131,6 +154,10 @@ class _Worker:
         for result in results:
             if isinstance(result, Exception):
                 raise result
+
+    async def _leave(self, face: Face) -> None:
+        await self.leave.wait()
+        await face.stop(self.patience)
 
     def _started(self) -> None:
         # What exists now lives as long as the process: the collector need not look at it again.
@@ -145,6 +172,7 @@ class _Worker:
 
     def _retire(self) -> None:
         self.door.limits = Limits(farewell_seconds=_RETIRED_FAREWELL_SECONDS)
+        self.patience = _GRACE_SECONDS
         self.leave.set()
 
     def _supervisor_gone(self) -> None:

@@ -29,7 +29,9 @@ _SLOWEST_RESTART = 30.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to run. ``http`` and ``metrics`` are inherited listening sockets; a worker's command gets two more."""
+    """What is to run. ``http``, ``metrics`` and ``grpc`` are inherited listening sockets; a worker's command gets two
+    descriptors more.
+    """
 
     http: int
     metrics: int
@@ -38,6 +40,7 @@ class Plan:
     stop_seconds: float = 30.0
     json_log: bool = False
     quiet: bool = False
+    grpc: int | None = None
 
 
 @dataclass(eq=False)
@@ -66,6 +69,7 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         self._http = socket.socket(fileno=self.plan.http)
+        self._grpc = None if self.plan.grpc is None else socket.socket(fileno=self.plan.grpc)
         self._metrics = socket.socket(fileno=self.plan.metrics)
         self._scrapes = Scrapes(self._metrics)
         self._selector = selectors.DefaultSelector()
@@ -79,7 +83,8 @@ class Supervisor:
 
     def run(self) -> int:
         """Until everything has stopped; returns the exit status."""
-        self._say("listening", http=_address(self._http), metrics=_address(self._metrics))
+        grpc = {} if self._grpc is None else {"grpc": _address(self._grpc)}
+        self._say("listening", http=_address(self._http), metrics=_address(self._metrics), **grpc)
         while self.workers or self.stop_by is None:
             self._start_missing()
             for key, _ in self._selector.select(self._patience()):
@@ -114,7 +119,8 @@ class Supervisor:
     def _start(self) -> None:
         control, worker_control = socket.socketpair()
         link, worker_link = socket.socketpair()
-        fds = (self.plan.http, worker_control.fileno(), worker_link.fileno())
+        grpc = () if self.plan.grpc is None else (self.plan.grpc,)
+        fds = (self.plan.http, worker_control.fileno(), worker_link.fileno(), *grpc)
         with worker_control, worker_link:
             process = subprocess.Popen([*self.plan.worker, ",".join(map(str, fds))], pass_fds=fds)  # noqa: S603 - our own words
         control.settimeout(0)
@@ -162,6 +168,8 @@ class Supervisor:
         self.status = status
         self.stop_by = time.monotonic() + self.plan.stop_seconds
         self._http.close()
+        if self._grpc is not None:
+            self._grpc.close()
         for worker in self.workers:
             worker.leaving = True
             worker.process.terminate()
@@ -235,7 +243,7 @@ def _address(listener: socket.socket) -> str:
 
 def replace_process(plan: Plan) -> None:
     """Becomes the supervisor, in the same process but without what this one has imported."""
-    for fd in (plan.http, plan.metrics):
+    for fd in (plan.http, plan.metrics, *(() if plan.grpc is None else (plan.grpc,))):
         os.set_inheritable(fd, True)  # noqa: FBT003 - the function takes no keyword
     os.execv(sys.executable, [sys.executable, "-m", __name__, json.dumps(asdict(plan))])  # noqa: S606 - no shell is wanted
 

@@ -15,7 +15,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What loads on first use or in a child process, by the names it would have in sys.modules.
-LAZY = ("httpx2", "httpcore2", "fastapi", "lxml", "signxml", "webauthn", "lightkube", "grpc", "alembic", "mako")
+LAZY = (
+    "httpx2",
+    "httpcore2",
+    "fastapi",
+    "lxml",
+    "signxml",
+    "webauthn",
+    "lightkube",
+    "grpc",
+    "envoy",
+    "alembic",
+    "mako",
+)
 # Told when the interpreter starts, so that the test can ask a running worker what it has imported.
 SPY = """
 import signal, sys, pathlib

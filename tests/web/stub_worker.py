@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ostiary.forwardauth.decide import Verdict
+from ostiary.forwardauth.grpc import ADDRESS, GrpcFace
 from ostiary.web import logs
 from ostiary.web.metrics import Metrics
 from ostiary.web.server import Inherited, run_worker
@@ -19,12 +21,14 @@ PID = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Worker: %d\r\n\r\n" % os.getpi
 class Stub:
     def __init__(self) -> None:
         self.responder = self
+        self.grpc = GrpcFace(checks=self)
+        self.counts = dict.fromkeys(Verdict, 0)
         self.metrics = Metrics()
         self.checks = 0
         self.metrics.counter("checks", "Checks.", lambda: {("allow",): self.checks}, labels=("verdict",))
 
-    def answer(self, head: bytes, method: bytes, target: bytes, peer: str) -> bytes | None:
-        if target == b"/check":
+    def answer(self, head: bytes, method: bytes, target: bytes, peer: str, *, declared: bool = False) -> bytes | None:
+        if target in (b"/check", ADDRESS + b"/check"):
             self.checks += 1
             return PID
         return None

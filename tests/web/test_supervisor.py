@@ -15,13 +15,21 @@ from dataclasses import asdict
 from http.client import HTTPConnection
 from pathlib import Path
 
+import grpc
 import pytest
+from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
+from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
+from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 
 from ostiary.kit.errors import InvalidInput
 from ostiary.web.supervisor import Plan, listen
 
 ROOT = Path(__file__).parents[2]
 CHECK = b"GET /check HTTP/1.1\r\nHost: auth.example\r\n\r\n"
+GRPC_CHECK = CheckRequest()
+GRPC_CHECK.attributes.request.http.CopyFrom(
+    AttributeContext.HttpRequest(method="GET", path="/check", host="app.example", scheme="https")
+)
 
 
 class Service:
@@ -29,21 +37,23 @@ class Service:
 
     def __init__(self, tmp_path: Path, workers: int, command: list[str] | None = None) -> None:
         self.broken = tmp_path / "broken"
-        http, metrics = listen("127.0.0.1", 0, "http"), listen("127.0.0.1", 0, "metrics")
-        self.port, self.metrics_port = http.getsockname()[1], metrics.getsockname()[1]
+        http, metrics, grpc = sockets = tuple(listen("127.0.0.1", 0, name) for name in ("http", "metrics", "grpc"))
+        self.port, self.metrics_port, self.grpc_port = (listener.getsockname()[1] for listener in sockets)
         command = command or [sys.executable, "-m", "tests.web.stub_worker", str(self.broken)]
-        plan = Plan(http.fileno(), metrics.fileno(), workers, command, json_log=True, stop_seconds=10)
+        plan = Plan(
+            http.fileno(), metrics.fileno(), workers, command, json_log=True, stop_seconds=10, grpc=grpc.fileno()
+        )
         # Appending: whoever reads moves the position that the processes would otherwise write at.
         self.log = (tmp_path / "log").open("a+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ostiary.web.supervisor", json.dumps(asdict(plan))],
-            pass_fds=(http.fileno(), metrics.fileno()),
+            pass_fds=[listener.fileno() for listener in sockets],
             cwd=ROOT,
             stderr=self.log,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
-        http.close()
-        metrics.close()
+        for listener in sockets:
+            listener.close()
 
     def events(self, event: str) -> list[dict[str, object]]:
         lines = self.log_text().splitlines(keepends=True)
@@ -141,6 +151,31 @@ class Stream(threading.Thread):
         assert self.errors == []
 
 
+class GrpcStream(Stream):
+    """The same over gRPC, by a client that does not try again what failed."""
+
+    def run(self) -> None:
+        channel: grpc.Channel | None = None
+        while not self.done.is_set():
+            if channel is None:
+                channel = grpc.insecure_channel(
+                    f"127.0.0.1:{self.port}",
+                    options=[("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)],
+                )
+            try:
+                response = AuthorizationStub(channel).Check(GRPC_CHECK, timeout=30)
+            except grpc.RpcError as error:
+                self.errors.append(repr(error))
+                return
+            worker = {option.header.key: option.header.value for option in response.ok_response.headers}["x-worker"]
+            self.workers[worker] += 1
+            if not self.keep:
+                channel.close()
+                channel = None
+        if channel is not None:
+            channel.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sighup_replaces_every_worker_and_refuses_no_check(start: Callable[..., Service], workers: int) -> None:
@@ -148,8 +183,10 @@ def test_sighup_replaces_every_worker_and_refuses_no_check(start: Callable[..., 
     service.wait_for("worker_ready", workers)
     before = set(service.workers())
     streams = [Stream(service.port, keep=keep) for keep in (True, False) * 2]
+    streams += [GrpcStream(service.grpc_port, keep=keep) for keep in (True, False)]
     for stream in streams:
         stream.start()
+    until(lambda: all(stream.workers or stream.errors for stream in streams))
     service.process.send_signal(signal.SIGHUP)
     service.wait_for("worker_ready", 2 * workers)
     until(lambda: not before & set(service.workers()))
