@@ -10,7 +10,7 @@ READY = b"/-/health/ready/"
 _HEALTH = (LIVE, READY)
 
 # A second copy of any of these lets two readers see two requests. `Host` has to be there exactly once.
-_SINGLE = re.compile(rb"\n(host|forwarded|x-real-ip|x-forwarded-[!-9;-~]+|x-original-[!-9;-~]+):")
+_SINGLE = re.compile(rb"\n(host|x-(?:forwarded-[!-9;-~]+|original-[!-9;-~]+|real-ip)|forwarded):")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]+)", re.IGNORECASE)
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding):", re.IGNORECASE)
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
@@ -51,10 +51,11 @@ class Gate:
     no body follows, ``keep`` that another request may, ``length`` is the body's if it is known.
     """
 
-    __slots__ = ("_parser", "complete", "keep", "length", "limits", "method", "modern", "target")
+    __slots__ = ("_parser", "_spare", "complete", "keep", "length", "limits", "method", "modern", "target")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self._spare: httptools.HttpRequestParser | None = None
 
     def refuses(self, head: bytes) -> bytes | None:
         """The answer to a request that goes no further."""
@@ -65,7 +66,9 @@ class Gate:
         self.modern = version == b"HTTP/1.1"
         self.complete = self.keep = False
         self.length: int | None = 0
-        self._parser = parser = httptools.HttpRequestParser(self)
+        # A parser that has just finished a message that others may follow is where it began, and need not be made anew.
+        parser, self._spare = self._spare or httptools.HttpRequestParser(self), None
+        self._parser = parser
         try:
             parser.feed_data(head)
         except httptools.HttpParserUpgrade:
@@ -75,9 +78,13 @@ class Gate:
                 return _BAD
         except httptools.HttpParserError:
             return _BAD
-        if self.complete and self.target in _HEALTH:
-            return None
-        if head.count(b"\n") - 2 > self.limits.headers:
+        if self.complete:
+            if self.keep:
+                self._spare = parser
+            if self.target in _HEALTH:
+                return None
+        # llhttp takes no bare line feed for the end of a line.
+        if head.count(b"\r\n") - 2 > self.limits.headers:
             return LARGE
         single = _SINGLE.findall(head.lower())
         if b"host" not in single or len(set(single)) != len(single):
