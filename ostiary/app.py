@@ -59,6 +59,7 @@ from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
 from ostiary.kit.errors import Unavailable
 from ostiary.kit.proxies import Proxies, ProxyRule
+from ostiary.mappings.registry import Mappings
 from ostiary.policies.registry import Policies
 from ostiary.portal.applications import MyApplications
 from ostiary.portal.routes import Portal
@@ -126,6 +127,7 @@ class Parts:
     setup: Setup
     sessions: Sessions
     policies: Policies
+    mappings: Mappings
     applications: Applications
     bindings: Bindings
     path_secrets: PathSecrets
@@ -191,6 +193,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         setup=Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users),
         sessions=sessions,
         policies=Policies(database=database, clock=clock),
+        mappings=Mappings(database=database, clock=clock),
         applications=Applications(database=database, clock=clock, base_url=base_url),
         bindings=Bindings(database=database, clock=clock),
         path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),

@@ -12,29 +12,17 @@ from ostiary.applications.bindings import Target, bindings_of
 from ostiary.applications.registry import Protected, existing, listed
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
+from ostiary.cli.provider_fields import facts as provider_facts
+from ostiary.cli.provider_fields import provider_options, told_headers
 from ostiary.events.record import COMMAND
 from ostiary.kit.clock import Clock
-from ostiary.kit.durations import parse_duration, show_duration
+from ostiary.kit.durations import parse_duration
 from ostiary.kit.errors import InvalidInput
+from ostiary.mappings.registry import of_provider
 from ostiary.policies.engine import Kind
 from ostiary.storage.installation import read
 
-_IDENTITY = "X-authentik-username,X-authentik-groups,X-authentik-email,X-authentik-name,X-authentik-uid"
-
 _Slug = Annotated[str, typer.Argument(help="The application's slug, such as hello.", show_default=False)]
-_Host = Annotated[str | None, typer.Option("--host", help="Its address, such as https://hello.example.com.")]
-_Domain = Annotated[
-    str | None,
-    typer.Option(help="Guard every host below this domain that has no application of its own; --host signs in."),
-]
-_Handoff = Annotated[
-    str | None, typer.Option(help="callback (a route on the application's host leads here) or in_place (no route).")
-]
-_Session = Annotated[str | None, typer.Option(help="The longest life of a session there, such as hours=24.")]
-_Provider = Annotated[
-    list[str] | None,
-    typer.Option(help="Another field of its proxy provider, such as authentication_flow=my-flow; repeatable."),
-]
 _Name = Annotated[str | None, typer.Option(help="What people read.")]
 _Section = Annotated[str | None, typer.Option(help="The heading under which people find it.")]
 _Icon = Annotated[str | None, typer.Option(help="A picture's address.")]
@@ -50,20 +38,17 @@ commands = typer.Typer(help="Applications: what is protected, and who may open i
 
 
 @commands.command()
+@provider_options
 def add(
     context: typer.Context,
     slug: _Slug,
-    host: _Host = None,
+    proxy: dict[str, Any],
     group: _Groups = None,
     user: _Users = None,
     policy: _Policies = None,
     everyone: Annotated[bool, typer.Option("--everyone", help="Everyone who is signed in may open it.")] = False,
     nobody: Annotated[bool, typer.Option("--nobody", help="Closed until somebody is bound to it.")] = False,
     match: _Match = None,
-    domain: _Domain = None,
-    handoff: _Handoff = None,
-    session: _Session = None,
-    provider: _Provider = None,
     name: _Name = None,
     section: _Section = None,
     icon: _Icon = None,
@@ -72,7 +57,7 @@ def add(
     contact: _Contact = None,
 ) -> None:
     """Protect an application: ostiary app add hello --host https://hello.example.com --group staff."""
-    if host is None:
+    if "external_host" not in proxy:
         raise InvalidInput(
             "provider.external_host_invalid", "host: give its address, such as https://hello.example.com.", field="host"
         )
@@ -84,7 +69,6 @@ def add(
     if not targets and not everyone and not nobody:
         everyone, targets = _ask()
     values = _fields(name, section, icon, launch_url, description, contact, match)
-    proxy = _proxy(host, domain, handoff, session, provider)
     access = "everyone" if everyone else "bound"
 
     async def body(parts: Parts) -> None:
@@ -109,7 +93,7 @@ def list_command(context: typer.Context) -> None:
                 (
                     entry.application.slug,
                     entry.application.name,
-                    entry.proxy.external_host if entry.proxy else "-",
+                    entry.address or "-",
                     entry.application.access,
                     "enabled" if entry.application.enabled else "disabled",
                 )
@@ -127,7 +111,8 @@ def show(context: typer.Context, slug: _Slug) -> None:
     async def body(parts: Parts) -> None:
         async with parts.database.reading() as r:
             found = await existing(r, slug)
-        for label, value in _facts(found):
+            used = [] if found.provider is None else await of_provider(r, found.provider.id)
+        for label, value in _facts(found, [mapping.name for mapping in used]):
             if value:
                 say(f"{label:<12}{value}")
         await _say_access(parts, found)
@@ -136,16 +121,13 @@ def show(context: typer.Context, slug: _Slug) -> None:
 
 
 @commands.command("set")
+@provider_options
 def set_command(
     context: typer.Context,
     slug: _Slug,
-    host: _Host = None,
+    proxy: dict[str, Any],
     access: Annotated[str | None, typer.Option(help="everyone, or bound: only those bound to it.")] = None,
     match: _Match = None,
-    domain: _Domain = None,
-    handoff: _Handoff = None,
-    session: _Session = None,
-    provider: _Provider = None,
     name: _Name = None,
     section: _Section = None,
     icon: _Icon = None,
@@ -157,7 +139,6 @@ def set_command(
     """Change what is given; an empty text ("") takes it away."""
     values = _fields(name, section, icon, launch_url, description, contact, match)
     values |= {key: value for key, value in (("access", access), ("slug", new_slug)) if value is not None}
-    proxy = _proxy(host, domain, handoff, session, provider)
     if not values and not proxy:
         raise InvalidInput("application.nothing_to_change", "Say what to change, such as --name Hello.")
 
@@ -288,25 +269,6 @@ def _fields(
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _proxy(
-    host: str | None, domain: str | None, handoff: str | None, session: str | None, more: Sequence[str] | None
-) -> dict[str, Any]:
-    given = {
-        "external_host": host,
-        "cookie_domain": domain,
-        "mode": None if domain is None else "forward_domain" if domain else "forward_single",
-        "handoff": None if handoff is None else handoff.replace("-", "_"),
-        "access_token_validity": session,
-    }
-    proxy: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    for entry in more or ():
-        key, equals, value = entry.partition("=")
-        if not equals:
-            raise InvalidInput("provider.field_invalid", f"provider: write {entry}=VALUE.", field="provider")
-        proxy[key] = {"true": True, "false": False, "null": None}.get(value, value)
-    return proxy
-
-
 def _moment(text: str, clock: Clock) -> datetime:
     if "=" in text:
         return clock.now() + timedelta(seconds=parse_duration(text, field="expires"))
@@ -323,7 +285,7 @@ def _moment(text: str, clock: Clock) -> datetime:
     return moment
 
 
-def _facts(found: Protected) -> list[tuple[str, str]]:
+def _facts(found: Protected, mappings: Sequence[str]) -> list[tuple[str, str]]:
     application, provider, proxy = found.application, found.provider, found.proxy
     facts = [
         ("slug", application.slug),
@@ -336,13 +298,7 @@ def _facts(found: Protected) -> list[tuple[str, str]]:
         ("contact", application.contact),
     ]
     if provider is not None and proxy is not None:
-        facts += [
-            ("host", proxy.external_host),
-            ("domain", proxy.cookie_domain),
-            ("hand-off", proxy.handoff),
-            ("session", show_duration(proxy.session_seconds)),
-            ("flows", f"{provider.authorization_flow}, {provider.invalidation_flow}"),
-        ]
+        facts += provider_facts(provider, proxy, mappings)
     return facts
 
 
@@ -375,10 +331,12 @@ async def _say_added(parts: Parts, made: Protected) -> None:
         return
     async with parts.database.reading() as r:
         own = parts.settings.web.base_url or (await read(r)).base_url or "https://OSTIARY"
+        used = await of_provider(r, made.proxy.id)
     in_place = made.proxy.handoff == "in_place"
     start = f"{own}/ostiary/start?attempt=$authHeader0" if in_place else f"{made.proxy.external_host}/ostiary/start"
-    headers = ("X-Ostiary-Attempt," if in_place else "") + f"Set-Cookie,{_IDENTITY}"
-    say(f"{made.application.slug} guards {made.proxy.cookie_domain or made.proxy.external_host}.")
+    attempt = ["X-Ostiary-Attempt"] if in_place else []
+    headers = ",".join([*attempt, "Set-Cookie", *told_headers(made.proxy, used)])
+    say(f"{made.application.slug} guards {made.proxy.cookie_domain or made.address}.")
     await _say_access(parts, made)
     say()
     say("Annotations for ingress-nginx, if this server is the service `ostiary` in the namespace `ostiary`:")

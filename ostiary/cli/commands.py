@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "app": "ostiary.cli.app:commands",
     "access": "ostiary.cli.access:commands",
     "policy": "ostiary.cli.policy:commands",
+    "mapping": "ostiary.cli.mapping:commands",
     "path-secret": "ostiary.cli.path_secret:commands",
     "session": "ostiary.cli.session:commands",
     "key": "ostiary.cli.key:commands",

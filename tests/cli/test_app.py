@@ -137,6 +137,20 @@ def test_a_person_at_a_terminal_is_asked(ostiary: Ostiary, answer: str, access: 
         ),
         ((*HELLO, "--everyone", "--provider", "colour=red"), "provider.field_unknown"),
         ((*HELLO, "--everyone", "--provider", "mode"), "provider.field_invalid"),
+        ((*HELLO, "--everyone", "--provider", "open_paths=[1"), "provider.open_paths_invalid"),
+        ((*HELLO, "--everyone", "--provider", "jwt_issuers=x"), "provider.jwt_issuers_invalid"),
+        ((*HELLO, "--everyone", "--open-path", "public"), "provider.open_paths_invalid"),
+        ((*HELLO, "--everyone", "--header", "username"), "provider.header_names_invalid"),
+        ((*HELLO, "--everyone", "--header", "name=X-A", "--header", "name=X-B"), "provider.header_names_invalid"),
+        ((*HELLO, "--everyone", "--header", "username=Cookie"), "header.name_reserved"),
+        ((*HELLO, "--everyone", "--headers", "mine"), "provider.header_style_invalid"),
+        ((*HELLO, "--everyone", "--jwt-issuer", "{"), "provider.jwt_issuers_invalid"),
+        ((*HELLO, "--everyone", "--jwt-issuer", "@/none"), "provider.jwt_issuers_invalid"),
+        ((*HELLO, "--everyone", "--mapping", "none"), "mapping.not_found"),
+        (("mapping", "add", "team"), "header.name_invalid"),
+        (("mapping", "add", "team", "--header", "X-Team"), "mapping.expression_missing"),
+        (("mapping", "add", "team", "--header", "X-Team", "-e", "1"), "expression.not_text"),
+        (("mapping", "show", "none"), "mapping.not_found"),
         (("app", "show", "nothing"), "application.not_found"),
         (("app", "set", "nothing", "--name", "x"), "application.not_found"),
         (("app", "set", "nothing"), "application.nothing_to_change"),
@@ -197,3 +211,71 @@ def test_the_life_of_a_policy(ostiary: Ostiary, tmp_path: Path) -> None:
     assert "bob may not open hello" in ostiary("access", "explain", "bob", "hello").out
     assert "1 binding with it" in ostiary("policy", "delete", "never").out
     assert "Access: nobody" in ostiary("app", "show", "hello").out
+
+
+def test_every_field_has_an_option_and_is_shown(ostiary: Ostiary, tmp_path: Path) -> None:
+    assert ostiary("mapping", "add", "desk", "--header", "X-Desk", "-e", "user.attributes.desk").status == 0
+    issuer = tmp_path / "issuer.json"
+    issuer.write_text('{"issuer": "https://ci.example.com", "audience": "x", "jwks_uri": "https://ci.example.com/k"}')
+    added = ostiary(
+        *("app", "add", "grafana", "--host", "https://apps.example.com/grafana", "--everyone"),
+        *("--open-path", "/grafana/public", "--open-path", "/grafana/img", "--skip-path-regex", "^/grafana/health$"),
+        *("--cors-preflight", "--header", "username=X-WEBAUTH-USER", "--header", "groups=X-WEBAUTH-GROUPS"),
+        *("--group-filter", "grafana-.*", "--additional-header", "X-Team", "--mapping", "desk"),
+        *("--no-signed-identity", "--basic-auth", "login:app_password", "--header-authentication"),
+        *("--jwt-issuer", f"@{issuer}"),
+    )
+    assert added.status == 0, added.err
+    assert "grafana guards https://apps.example.com/grafana." in added.out
+    assert "auth-response-headers: Set-Cookie,X-WEBAUTH-USER,X-WEBAUTH-GROUPS,X-Team,X-Desk\n" in added.out
+    shown = ostiary("app", "show", "grafana").out
+    for line in (
+        "host        https://apps.example.com/grafana\n",
+        "open        /grafana/public, /grafana/img, ^/grafana/health$\n",
+        "preflight   passes unasked\n",
+        "headers     own username=X-WEBAUTH-USER, groups=X-WEBAUTH-GROUPS\n",
+        "groups      grafana-.*\n",
+        "additional  X-Team\n",
+        "mappings    desk\n",
+        "signed      no\n",
+        "basic       login:app_password\n",
+        "machines    app passwords, tokens of https://ci.example.com\n",
+    ):
+        assert line in shown
+    assert "https://apps.example.com/grafana" in ostiary("app", "list").out
+    refused(ostiary("mapping", "delete", "desk"), "mapping.in_use")
+    changed = ostiary(
+        *("app", "set", "grafana", "--open-path", "", "--skip-path-regex", "", "--no-cors-preflight"),
+        *("--headers", "remote", "--group-filter", "", "--additional-header", "", "--mapping", ""),
+        *("--signed-identity", "--basic-auth", "", "--no-header-authentication"),
+    )
+    assert changed.status == 0, changed.err
+    labels = [line.split()[0] for line in ostiary("app", "show", "grafana").out.splitlines()]
+    assert labels[: labels.index("Access:")] == [
+        "slug",
+        "name",
+        "state",
+        "host",
+        "hand-off",
+        "session",
+        "flows",
+        "headers",
+    ]
+    assert ostiary("mapping", "delete", "desk").status == 0
+
+
+def test_fields_without_an_option_of_their_own_are_lists_and_json_too(ostiary: Ostiary) -> None:
+    more = ("--provider", "open_paths=/a, /b", "--provider", 'additional_headers=["X-A"]')
+    own = ("--provider", "header_style=own", "--provider", 'header_names={"username": "X-User"}')
+    assert ostiary(*HELLO, "--everyone", *more, *own, "--provider", "cors_preflight=true").status == 0
+    shown = ostiary("app", "show", "hello").out
+    for line in ("open        /a, /b\n", "additional  X-A\n", "headers     own username=X-User\n", "preflight "):
+        assert line in shown
+
+
+def test_mappings_are_listed_changed_and_deleted(ostiary: Ostiary) -> None:
+    assert ostiary("mapping", "add", "team", "--header", "X-Team", "-e", "user.attributes.team").status == 0
+    assert ostiary("mapping", "set", "team", "--name", "crew", "--file", "-", typed="'x'").status == 0
+    assert ostiary("mapping", "list").out.splitlines()[1].split() == ["crew", "X-Team", "0", "'x'"]
+    assert ostiary("mapping", "show", "crew").out == "'x'\n"
+    assert ostiary("mapping", "delete", "crew").status == 0

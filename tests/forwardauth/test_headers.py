@@ -46,7 +46,7 @@ def person(*groups: str, inherited: tuple[dict[str, Any], ...] = (), **values: A
         "email": "ada@example.com",
         "group_names": groups,
     }
-    return Person("uuid-1", Subject(**(fields | values)), inherited=inherited)
+    return Person("uuid-1", Subject(**(fields | {"group_names": groups} | values)), inherited=inherited)
 
 
 def told(served: Told, who: Person) -> dict[str, str]:

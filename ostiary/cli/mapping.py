@@ -1,0 +1,118 @@
+"""``ostiary mapping``: what applications are told of people, written as CEL expressions."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ostiary.app import Parts
+from ostiary.cli.columns import say, show_columns
+from ostiary.cli.context import run
+from ostiary.events.record import COMMAND
+from ostiary.kit.errors import InvalidInput
+from ostiary.mappings.evaluate import VOCABULARY
+from ostiary.mappings.registry import by_name, listed, uses
+
+_READS = ", ".join(VOCABULARY.types)
+_Name = Annotated[str, typer.Argument(help="The mapping's name.", show_default=False)]
+_Expression = Annotated[
+    str | None,
+    typer.Option(
+        "--expression", "-e", help=f"A CEL expression that answers a text or a list of texts. It may read {_READS}."
+    ),
+]
+_File = Annotated[Path | None, typer.Option("--file", "-f", help="A file that holds the expression; - reads it here.")]
+
+commands = typer.Typer(
+    help="Mappings: what applications are told of people, written as CEL expressions.", no_args_is_help=True
+)
+
+
+@commands.command()
+def add(
+    context: typer.Context,
+    name: _Name,
+    header: Annotated[str | None, typer.Option(help="The header that it makes, such as X-Team; it keeps it.")] = None,
+    expression: _Expression = None,
+    file: _File = None,
+) -> None:
+    """Store a mapping, such as: ostiary mapping add team --header X-Team --expression "user.attributes.team"."""
+    if header is None:
+        raise InvalidInput(
+            "header.name_invalid", "header: name the header that it makes, such as X-Team.", field="header"
+        )
+    text = _given(expression, file)
+    if text is None:
+        raise InvalidInput(
+            "mapping.expression_missing", "expression: give it by --expression or --file.", field="expression"
+        )
+    run(context, lambda parts: parts.mappings.create(name, header, text, by=COMMAND))
+    say(f"Mapping {name} is stored. Use it: ostiary app set APP --mapping {name}")
+
+
+@commands.command("list")
+def list_command(context: typer.Context) -> None:
+    """List all mappings."""
+    run(context, _list)
+
+
+async def _list(parts: Parts) -> None:
+    async with parts.database.reading() as r:
+        rows = [
+            (mapping.name, mapping.header, str(await uses(r, mapping)), _line(mapping.expression))
+            for mapping in await listed(r)
+        ]
+    show_columns(("NAME", "HEADER", "USED BY", "EXPRESSION"), rows)
+
+
+@commands.command()
+def show(context: typer.Context, name: _Name) -> None:
+    """Print a mapping's expression."""
+    run(context, lambda parts: _show(parts, name))
+
+
+async def _show(parts: Parts, name: str) -> None:
+    async with parts.database.reading() as r:
+        say((await by_name(r, name)).expression)
+
+
+@commands.command("set")
+def set_command(
+    context: typer.Context,
+    name: _Name,
+    expression: _Expression = None,
+    file: _File = None,
+    new_name: Annotated[str | None, typer.Option("--name", help="A new name.")] = None,
+) -> None:
+    """Change a mapping; every application that uses it follows at once. Its header stays."""
+    text = _given(expression, file)
+    run(context, lambda parts: parts.mappings.update(name, new_name=new_name, expression=text, by=COMMAND))
+    say(f"Mapping {new_name or name} is stored.")
+
+
+@commands.command()
+def delete(context: typer.Context, name: _Name) -> None:
+    """Delete a mapping that no application uses."""
+    run(context, lambda parts: parts.mappings.delete(name, by=COMMAND))
+    say(f"Mapping {name} is deleted.")
+
+
+def _given(expression: str | None, file: Path | None) -> str | None:
+    if expression is not None and file is not None:
+        raise InvalidInput(
+            "mapping.expression_twice", "expression: give either --expression or --file.", field="expression"
+        )
+    if file is None:
+        return expression
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            "mapping.file_unreadable", f"file: {file} cannot be read as text; give another.", field="file"
+        ) from error
+
+
+def _line(expression: str) -> str:
+    line = " ".join(expression.split())
+    return line if len(line) <= 80 else line[:79] + "…"
