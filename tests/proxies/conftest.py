@@ -18,6 +18,10 @@ def commands(stand: Stand) -> Iterator[tuple[tuple[str, ...], str]]:
         slug = f"{name}-{stand.name}"
         who = ("--group", "board") if name == "vault" else ("--everyone",)
         yield ("app", "add", slug, "--host", f"http://{name}.{stand.domain}", "--handoff", stand.handoff, *who), ""
+    # In docs everyone reads what is below /public, those who signed in the rest, and the board what is below /admin.
+    docs = f"http://docs.{stand.domain}"
+    admin = ("app", "add", f"admin-{stand.name}", "--host", f"{docs}/admin", "--handoff", stand.handoff)
+    yield (*admin, "--group", "board"), ""
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +36,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     applications = [command for stand in STANDS for command in commands(stand)]
     peers = [(stand.name, stand.kind) for stand in STANDS]
     with installed(tmp_path_factory.mktemp("ostiary"), peers, [*people, *applications]) as running:
+        docs = "UPDATE proxy_providers SET open_paths = ? WHERE external_host LIKE 'http://docs.%' AND path = ''"
+        running.sql(docs, '["/public"]')
         yield running
 
 

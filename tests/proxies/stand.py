@@ -49,7 +49,8 @@ class Stand:
     """One proxy. ``start`` writes its configuration into a place and starts a process named ``proxy`` there.
 
     ``kind`` is what Ostiary's settings call it. ``limit`` is how long its configuration lets a check take, in seconds;
-    None if it does not say. ``tells``: applications behind it learn who is there.
+    None if it does not say. ``tells``: applications behind it learn who is there. ``paths``: the check
+    learns which path is asked for; where it does not, hosts with several applications are shut.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Stand:
     start: Callable[[Place], None]
     limit: float | None = None
     tells: bool = True
+    paths: bool = True
 
     @property
     def domain(self) -> str:
@@ -139,7 +141,7 @@ class Standing:
 
 
 APPLICATIONS: Mapping[str, Callable[[], Echo]] = {"hello": Wsgi, "wiki": Asgi, "vault": Wsgi, "docs": Asgi}
-"""Everyone may enter the first two, nobody the vault, and in docs the paths below /public are open."""
+"""Everyone may enter the first two, the board the vault. In docs, /public is open to all and /admin to the board."""
 
 
 @contextmanager
