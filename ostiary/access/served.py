@@ -137,6 +137,7 @@ class Rules:
         self.path_secrets: tuple[tuple[str, datetime | None], ...] = ()
         """Keyed hashes of the stored path secrets, each with its end; whoever compares looks at the clock."""
         self._served: dict[int, Served] = {}
+        self._own_names: frozenset[str] = frozenset()
         self._expressions: dict[str, Expression | None] = {}
         self._compiler = Compiler(VOCABULARY)
         self._texts: dict[str, TextExpression | None] = {}
@@ -167,6 +168,9 @@ class Rules:
 
     def _of_domain(self, host_key: str) -> Served | None:
         name = host_key.partition(":")[0]
+        if name in self._own_names:
+            # At another port, which most proxies overlook when they choose an application: not the domain's to open.
+            return None
         while name:
             served = self.domains.get(name)
             if served is not None:
@@ -252,6 +256,7 @@ class Rules:
             for key, found in at.items()
             if key not in self.by_host
         }
+        self._own_names = frozenset(key.decode().partition(":")[0] for key in at)
         self.domains = {s.cookie_domain: s for s in served if s.is_domain and s.cookie_domain}
 
     def _rule(self, row: tuple[Any, ...]) -> Rule:

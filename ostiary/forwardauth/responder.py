@@ -170,6 +170,9 @@ class Responder:
             if kept is not None:
                 return kept
 
+        if b"/" in host or (path is not None and path[:1] != b"/"):
+            # Put together they would be another host, or another path, than the proxy has in front of it.
+            return self._misasked(dialect, "url.malformed", peer, method)
         try:
             parsed = parse_original_url(
                 _SCHEMES.get(scheme, scheme) + b"://" + host + (b"/" if path is None else path.rstrip(OWS))

@@ -1,0 +1,481 @@
+"""What went wrong with forward authentication elsewhere, asked in the words of every proxy."""
+
+import json
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ostiary.forwardauth.dialects.known import DIALECTS
+from tests.clock import FakeClock
+from tests.forwardauth.house import Answer, Door, House
+from tests.forwardauth.test_responder import HEADERS
+
+HOST = "hello.example.com"
+ROOT = f"https://{HOST}/"
+ALL = tuple(DIALECTS)
+FORWARDED = ("traefik", "nginx-fwd", "caddy", "haproxy")
+TELLS_PATH = tuple(name for name in ALL if name != "nic")
+OWN_HEADERS = {
+    "nginx": ("X-Original-URL", "X-Original-Method", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-Method"),
+    "ngf": ("Path", "Method"),
+    "nic": ("X-Forwarded-Host", "X-Forwarded-Proto"),
+    "envoy": ("X-Forwarded-Proto",),
+} | dict.fromkeys(FORWARDED, ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-Method"))
+
+every_dialect = pytest.mark.parametrize("dialect", ALL)
+every_path_dialect = pytest.mark.parametrize("dialect", TELLS_PATH)
+
+
+@pytest.fixture
+async def house(sqlite_url: str, clock: FakeClock) -> AsyncIterator[House]:
+    built = House(sqlite_url, clock)
+    yield built
+    await built.close()
+
+
+async def inside(house: House, username: str = "ada", **values: Any) -> tuple[Door, str]:
+    door = await house.application(**values)
+    return door, await door.session(await house.login(await house.person(username)))
+
+
+def closed(answer: Answer) -> bool:
+    """Refused in some way, and nobody's name in the answer."""
+    assert answer.status in (302, 401, 403, 404, 503), answer
+    return not any(name.startswith(("x-authentik", "remote-", "authorization")) for name in answer.headers)
+
+
+@every_path_dialect
+@pytest.mark.parametrize(
+    "target",
+    ["", "://", "http://%zz/", "/\x00", "/" + "x" * 65536, ".evil.test/", ":8443/", "x/", "@evil.test/", "?x=/", "#/"]
+    + ["/ /", "\\/", "*"],
+)
+async def test_fa_01_an_address_that_is_none_is_denied(house: House, dialect: str, target: str) -> None:
+    _, cookie = await inside(house)
+    everywhere, domain = await inside(
+        house, "bob", host="https://sso.example.com", mode="forward_domain", cookie_domain="example.com"
+    )
+    assert everywhere
+    assert (await house.ask_as(dialect, ROOT, cookie)).status == 200
+    for given in (f"{cookie}; {domain}", None):
+        assert closed(await house.ask_as(dialect, f"https://{HOST}{target}", given))
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    "host",
+    ["", "://", "%zz", "hello.example.com,evil.test", "u:p@hello.example.com", "hello.example.com:", "[::1"]
+    + ["hello.example.com:0443x", "hello.example.com\\", "hello.example.com?", "hello.example.com#", "*.example.com"]
+    + ["hello..example.com", "hello.example.com:443:443", "hello.example.com ", "x" * 300 + ".example.com"],
+)
+async def test_fa_01_a_host_that_is_none_is_denied(house: House, dialect: str, host: str) -> None:
+    _, cookie = await inside(house)
+    answer = await house.ask_as(dialect, f"https://{host}/", cookie)
+    if host.endswith(" ") and dialect != "nginx":
+        assert answer.status == 200  # no part of a header's value
+        return
+    assert closed(answer)
+
+
+@pytest.mark.parametrize("dialect", [*FORWARDED, "envoy", "nic", "ngf"])
+@pytest.mark.parametrize("host", [f"{HOST}/public", f"{HOST}/public/..", f"{HOST}/", f"evil.test/{HOST}"])
+async def test_fa_01_a_host_with_a_path_in_it_is_denied(house: House, dialect: str, host: str) -> None:
+    """Put before the path, it would have the rules see another one than the application is served."""
+    door = await house.application(access="bound")
+    await house.bind(door, expression="request.path.startsWith('/public/')")
+    cookie = await door.session(await house.login(await house.person()))
+    told = [f"X-Forwarded-Host: {host}"]
+    if dialect in FORWARDED:
+        told += ["X-Forwarded-Proto: https", "X-Forwarded-Uri: /admin", "X-Forwarded-Method: GET"]
+    elif dialect == "nic":
+        told += ["X-Forwarded-Proto: https"]
+    else:
+        told = ["Path: /admin", "Method: GET"] if dialect == "ngf" else []
+    address = f"/ostiary/auth/{dialect}" + ("/admin" if dialect == "envoy" else "")
+    own = host if dialect in ("envoy", "ngf") else "ostiary"
+    lines = [f"GET {address} HTTP/1.1", f"Host: {own}", *told, f"Cookie: {cookie}", "Sec-Fetch-Mode: navigate"]
+    found = house.responder.answer("\r\n".join([*lines, "", ""]).encode(), b"GET", address.encode(), "127.0.0.1")
+    assert isinstance(found, bytes)
+    answer = Answer.parse(found)
+    assert (answer.status, answer.reason) == (403, "url.malformed")
+
+
+@every_dialect
+@pytest.mark.parametrize("agent", ["kube-probe/1.31", "GoogleHC/1.0", "ELB-HealthChecker/2.0", "Envoy/HC", ""])
+async def test_fa_02_no_agent_opens_a_door(house: House, dialect: str, agent: str) -> None:
+    await inside(house)
+    for path in ("", "-/health/live/", "ping", "healthz", "outpost.goauthentik.io/pinger", "ostiary/auth/nginx"):
+        for navigation in (True, False):
+            asked = house.ask_as(dialect, ROOT + path, None, f"User-Agent: {agent}", navigation=navigation)
+            assert closed(await asked)
+
+
+@every_dialect
+async def test_fa_03_what_another_dialect_reads_changes_nothing(house: House, dialect: str) -> None:
+    """The visitor's own X-Forwarded-* and X-Original-* meet an application whose rules look at the path."""
+    door = await house.application(access="bound")
+    await house.bind(door, expression="request.path.startsWith('/public') && request.method == 'GET'")
+    cookie = await door.session(await house.login(await house.person()))
+    lies = {
+        "X-Forwarded-Uri": "/public",
+        "X-Forwarded-Method": "GET",
+        "X-Original-URL": f"{ROOT}public",
+        "X-Original-URI": "/public",
+        "X-Original-Method": "GET",
+        "X-Rewrite-URL": "/public",
+        "X-Http-Method-Override": "GET",
+        "Path": "/public",
+        "Method": "GET",
+        "Forwarded": f"host={HOST};proto=https",
+    }
+    for name, value in lies.items():
+        for method, path in (("GET", "admin"), ("POST", "public")):
+            asked = house.ask_as(dialect, ROOT + path, cookie, f"{name}: {value}", method=method, navigation=False)
+            assert closed(await asked), name
+
+
+@every_dialect
+async def test_fa_03_a_header_that_comes_twice_is_denied(house: House, dialect: str) -> None:
+    _, cookie = await inside(house)
+    await house.application("https://other.example.com", access="bound")
+    for name in OWN_HEADERS[dialect]:
+        if dialect == "nginx" and name.startswith("X-Forwarded"):
+            continue
+        for value in (ROOT, "/", "GET", "https", HOST, ""):
+            for spelled in (name, name.lower(), name.upper()):
+                answer = await house.ask_as(dialect, ROOT, cookie, f"{spelled}: {value}")
+                assert (answer.status, answer.reason) == (403, "header_doubled")
+
+
+@every_dialect
+async def test_fa_04_nobody_is_a_proxy_until_declared(sqlite_url: str, clock: FakeClock, dialect: str) -> None:
+    house = House(sqlite_url, clock, proxies=())
+    _, cookie = await inside(house)
+    for peer in ("127.0.0.1", "::1", "10.0.0.1", "", "nonsense"):
+        answer = await house.ask_as(dialect, ROOT, cookie, peer=peer)
+        assert (closed(answer), answer.reason) == (True, "peer_undeclared")
+    await house.close()
+
+
+@every_dialect
+async def test_fa_07_mutated_cookies_open_nothing_and_ask_nothing(
+    house: House, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, cookie = await inside(house)
+    assert (await house.ask_as(dialect, ROOT, cookie)).status == 200
+    name, _, value = cookie.partition("=")
+    chance = random.Random(7)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/%\xe9\t \"',"
+    monkeypatch.setattr(house.direct, "query", lambda *_: pytest.fail("the database was asked"))
+    for number in range(300):
+        at = chance.randrange(len(value))
+        mutated = (
+            value[:at],
+            value[at + 1 :],
+            value[:at] + chance.choice(letters) + value[at + 1 :],
+            value * (number % 120 + 2),
+            value + "=",
+            "",
+        )[number % 6]
+        if mutated.strip() != value:
+            assert closed(await house.ask_as(dialect, ROOT, f"{name}={mutated}")), mutated
+    for other in (f"x{cookie}", f"a=x{cookie}", f"a={cookie}", cookie.swapcase(), name):
+        assert closed(await house.ask_as(dialect, ROOT, other))
+    monkeypatch.undo()
+    assert (await house.ask_as(dialect, ROOT, cookie)).headers["x-authentik-username"] == "ada"
+
+
+@every_dialect
+async def test_fa_07_of_two_good_cookies_none_wins(house: House, dialect: str) -> None:
+    door, cookie = await inside(house)
+    second = await door.session(await house.login(await house.person("bob")))
+    for _ in range(2):
+        assert closed(await house.ask_as(dialect, ROOT, f"{cookie}; {second}"))
+        assert closed(await house.ask_as(dialect, ROOT, second, f"Cookie: {cookie}"))
+
+
+@every_dialect
+async def test_fa_08_a_policy_that_fails_denies(house: House, dialect: str) -> None:
+    door, cookie = await inside(house, access="bound")
+    for expression in ("1 / 0 == 1", "user.attributes.missing", "in_network(request.client_ip, '10.0.0.0/8')"):
+        await house.bind(door, expression=expression, negate=True)
+    for forwarded in ("a", ",", "999.1.1.1", "::g", ""):
+        answer = await house.ask_as(dialect, ROOT, cookie, f"X-Forwarded-For: {forwarded}", navigation=False)
+        assert closed(answer)
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    "header",
+    ["X-Forwarded-Port: 8443", "X-Forwarded-Prefix: /public", "X-Forwarded-For: 10.0.0.1", "X-Real-IP: 10.0.0.1"]
+    + [f"Forwarded: for=10.0.0.1;host={HOST};proto=http"],
+)
+async def test_fa_11_an_undeclared_peers_words_change_nothing(house: House, dialect: str, header: str) -> None:
+    _, cookie = await inside(house)
+    bare = await house.ask_as(dialect, ROOT, cookie, peer="192.0.2.1")
+    assert await house.ask_as(dialect, ROOT, cookie, header, peer="192.0.2.1") == bare
+    assert (closed(bare), bare.reason) == (True, "peer_undeclared")
+
+
+@every_dialect
+async def test_fa_12_what_was_decided_for_one_application_is_not_said_at_another(house: House, dialect: str) -> None:
+    door, cookie = await inside(house)
+    other = await house.application("https://other.example.com")
+    name, _, value = cookie.partition("=")
+    renamed = f"{name.replace(door.uuid[:8], other.uuid[:8])}={value}"
+    for _ in range(2):
+        assert (await house.ask_as(dialect, ROOT, cookie)).status == 200
+        assert closed(await house.ask_as(dialect, "https://other.example.com/", cookie))
+        answer = await house.ask_as(dialect, "https://other.example.com/", renamed)
+        assert (closed(answer), answer.reason) == (True, "other_application")
+
+
+@every_path_dialect
+async def test_fa_13_a_decision_about_one_request_is_not_kept_for_the_next(house: House, dialect: str) -> None:
+    door = await house.application(access="bound")
+    await house.bind(door, expression="request.method == 'GET' && request.path == '/read'")
+    cookie = await door.session(await house.login(await house.person()))
+    for method, path, status in (
+        ("GET", "read", 200),
+        ("POST", "read", 403),
+        ("GET", "write", 403),
+        ("GET", "read", 200),
+        ("DELETE", "read", 403),
+    ):
+        answer = await house.ask_as(dialect, ROOT + path, cookie, method=method, navigation=False)
+        assert answer.status == status
+
+
+@every_dialect
+async def test_fa_16_fa_17_prefix_and_port_are_no_input(house: House, dialect: str) -> None:
+    door = await house.application(access="bound")
+    await house.application(f"https://{HOST}:8443", slug="port")
+    await house.bind(door, expression="request.path.startsWith('/public')")
+    cookie = await door.session(await house.login(await house.person()))
+    for path in ("admin", "public"):
+        bare = await house.ask_as(dialect, ROOT + path, cookie, navigation=False)
+        for header in ("X-Forwarded-Prefix: /public", *(f"X-Forwarded-Port: {port}" for port in ("80", "8443", "x"))):
+            assert await house.ask_as(dialect, ROOT + path, cookie, header, navigation=False) == bare
+        assert bare.status == (200 if path == "public" and dialect != "nic" else 403)
+
+
+@every_dialect
+async def test_fa_18_fa_20_an_alias_is_refused_alone_and_beside_the_real_header(house: House, dialect: str) -> None:
+    _, cookie = await inside(house)
+    for real in OWN_HEADERS[dialect]:
+        aliases = {
+            real.replace("-", "_"),
+            real.replace("-", "."),
+            real.replace("-", "_", 1),
+            real.upper().replace("-", "."),
+        } - {real, real.upper()}
+        for alias in aliases:
+            for value in (ROOT, "GET", "evil.test", ""):
+                for without in ("", real):
+                    answer = await house.ask_as(dialect, ROOT, cookie, f"{alias}: {value}", without=without)
+                    assert (answer.status, answer.reason) == (403, "header_alias"), alias
+
+
+@every_dialect
+async def test_fa_22_every_identity_header_comes_empty_too(house: House, dialect: str) -> None:
+    door = await house.application()
+    cookie = await door.session(await house.login(await house.person("bare", name="", email="")))
+    for _ in range(2):
+        answer = await house.ask_as(dialect, ROOT, cookie, "X-authentik-email: root@example.com")
+        assert answer.headers["x-authentik-username"] == "bare"
+        assert {f"x-authentik-{name}" for name in HEADERS} <= set(answer.headers)
+        assert answer.headers["x-authentik-groups"] == answer.headers["x-authentik-email"] == ""
+    if dialect != "nic":
+        own = await house.ask_as(dialect, f"{ROOT}ostiary/ping")
+        assert (own.status, set(own.headers) >= {f"x-authentik-{name}" for name in HEADERS}) == (200, True)
+        assert own.headers["x-authentik-username"] == ""
+
+
+@every_dialect
+async def test_fa_24_fa_25_hosts_match_at_labels_and_in_any_case(house: House, dialect: str) -> None:
+    _, cookie = await inside(house, host="https://sso.example.com", mode="forward_domain", cookie_domain="example.com")
+    own = await house.application("https://app.example.com", access="bound")
+    for host in ("example.com", "EXAMPLE.com", "example.com.", "Other.Example.Com", "a.b.example.com"):
+        assert (await house.ask_as(dialect, f"https://{host}/", cookie)).status == 200
+    for host in (
+        "notexample.com",
+        "example.com.evil.test",
+        "com",
+        "evil-example.com",
+        "example.comx",
+        "xn--example.com",
+    ):
+        assert (await house.ask_as(dialect, f"https://{host}/", cookie)).reason == "unknown_host"
+    theirs = await own.session(await house.login(await house.person("bob")))
+    # A port is not what proxies choose an application by, so another one is no way around its own entry.
+    for host in ("app.example.com:8443", "APP.example.com:1", "app.example.com.:8080", "sso.example.com:8443"):
+        for given in (cookie, f"{cookie}; {theirs}"):
+            assert (await house.ask_as(dialect, f"https://{host}/", given)).reason == "unknown_host"
+    for host in ("app.example.com", "APP.example.COM", "App.Example.com.", "app.example.com:443", "app.example.com:80"):
+        for given in (cookie, f"{cookie}; {theirs}"):
+            assert closed(await house.ask_as(dialect, f"https://{host}/", given, navigation=False))
+
+
+TRICKS = (
+    "/admin%2F",
+    "/admin%5C",
+    "/admin%00",
+    "/admin%3B",
+    "/admin%3F",
+    "/admin%23",
+    "/admin;x",
+    "/admin\\",
+    "/%2561dmin",
+    "/./admin/secret",
+    "/.//admin",
+    "/%2e/admin",
+    "/%2E/admin",
+    "/public/../admin",
+    "/public/%2e%2e/admin",
+    "/public/.%2e/admin",
+    "/public/%2e./admin",
+    "//admin",
+    "/public//../admin",
+    "/public%2f..%2fadmin",
+    "/public/..%2fadmin",
+    "/public\\..\\admin",
+    "/public/..;/admin",
+    "/public/..;x/admin",
+    "/public/%252e%252e/admin",
+    "/public/..",
+    "/public/.",
+    "/public/%2e%2e",
+    "/api../admin",
+    "/api..%2fadmin",
+    "/%61dmin",
+    "/admin",
+    "/admin?/public",
+    "/admin?x=/public/",
+    "/admin/%0a",
+    "/public/%c0%ae%c0%ae/admin",
+    "/public/%e2%80%ae/x",
+)
+
+
+@every_path_dialect
+@pytest.mark.parametrize("target", TRICKS)
+async def test_fa_10_fa_26_fa_27_fa_28_fa_29_no_path_trick_gets_past_a_rule(
+    house: House, dialect: str, target: str
+) -> None:
+    """By a rule that names what is open, by one that names what is shut, and by applications below paths."""
+    rule = await house.application("https://rule.example.com", access="bound")
+    await house.bind(rule, expression="request.path == '/api' || request.path.startsWith('/public/')")
+    shut = await house.application("https://shut.example.com", access="bound")
+    await house.bind(shut, expression="!request.path.startsWith('/admin') && !request.path.startsWith('/api..')")
+    public = await house.application("https://path.example.com/public")
+    api = await house.application("https://path.example.com/api")
+    root = await house.application("https://path.example.com", slug="root", access="bound")
+    login = await house.login(await house.person())
+    for door in (rule, shut):
+        cookie = await door.session(login)
+        assert (await house.ask_as(dialect, f"{door.origin}/public/x", cookie)).status == 200
+        for method in ("GET", "HEAD", "POST"):
+            answer = await house.ask_as(dialect, door.origin + target, cookie, method=method, navigation=False)
+            assert (closed(answer), answer.status) == (True, 403)
+    cookies = "; ".join([await door.session(login) for door in (public, api, root)])
+    for open_ in ("/public", "/public/x", "/api", "/api/x"):
+        assert (await house.ask_as(dialect, f"https://path.example.com{open_}", cookies)).status == 200
+    for _ in range(2):
+        answer = await house.ask_as(dialect, f"https://path.example.com{target}", cookies, navigation=False)
+        assert (closed(answer), answer.status) == (True, 403)
+
+
+@every_dialect
+@pytest.mark.parametrize("handoff", ["callback", "in_place"])
+async def test_fa_31_every_answer_is_small(house: House, dialect: str, handoff: str) -> None:
+    """`Answer.parse` holds each to 4 kB, apart from the list of headers that Envoy takes off."""
+    door, cookie = await inside(house, handoff=handoff)
+    shut = await house.application("https://shut.example.com", access="bound", handoff=handoff)
+    theirs = await shut.session(await house.login(await house.person("bob")))
+    assert door
+    statuses = set()
+    for navigation in (True, False):
+        for host in (HOST, "shut.example.com", "no.example.com", "n" * 60 + ".example.com"):
+            for target in ("/", "/" + "x" * 1500, "/?ostiary-ticket=" + "x" * 64, "/" + "y" * 9000):
+                for given in (cookie, theirs, None, "x" * 20_000):
+                    asked = house.ask_as(dialect, f"https://{host}{target}", given, navigation=navigation)
+                    statuses.add((await asked).status)
+    assert 200 in statuses
+    assert len(statuses) >= 3
+
+
+@pytest.mark.parametrize("dialect", ["traefik", "nginx-fwd", "caddy", "haproxy", "envoy"])
+@pytest.mark.parametrize("handoff", ["callback", "in_place"])
+@pytest.mark.parametrize("scheme", ["http", "https", "ws", "wss", "javascript", "ftp", "HTTPS", "http, https"])
+async def test_fa_37_fa_38_what_is_forwarded_builds_no_address(
+    house: House, dialect: str, handoff: str, scheme: str
+) -> None:
+    await house.application(handoff=handoff)
+    for target in (
+        "/",
+        "//evil.test/",
+        "/\\evil.test",
+        "/x?rd=//evil.test&attempt=x",
+        "/%0d%0aSet-Cookie:%20a=b",
+        "/é",
+    ):
+        for more in ((), ("X-Forwarded-Port: 1",), ("X-Auth-Request-Redirect: https://evil.test/",)):
+            answer = await house.ask_as(dialect, f"{scheme}://{HOST}{target}", None, *more)
+            assert answer.status == (302 if scheme in ("http", "https", "ws", "wss") else 403)
+            where = answer.headers.get("location", "https://auth.example.com/")
+            assert where.startswith("https://auth.example.com/")
+            assert where.isascii()
+            assert set(answer.headers) <= {
+                "content-length",
+                "content-type",
+                "cache-control",
+                "location",
+                "set-cookie",
+                "x-ostiary-reason",
+            }
+            if answer.status == 302:
+                assert f"&rd=https://{HOST}/" in where
+
+
+@every_dialect
+async def test_fa_36_only_a_declared_proxys_word_counts_for_the_visitors_address(house: House, dialect: str) -> None:
+    door = await house.application(access="bound")
+    await house.bind(door, expression="in_network(request.client_ip, '10.0.0.0/8')")
+    cookie = await door.session(await house.login(await house.person()))
+    for forwarded, status in (
+        ("10.0.0.1", 200),
+        ("203.0.113.5", 403),
+        ("10.0.0.1, 203.0.113.5", 403),
+        ("203.0.113.5, 10.0.0.1", 200),
+        ("10.0.0.1, 203.0.113.5, 127.0.0.9", 403),
+        ("10.0.0.1,", 403),
+        ("10.0.0.1:80", 403),
+        ("", 403),
+    ):
+        asked = house.ask_as(dialect, ROOT, cookie, f"X-Forwarded-For: {forwarded}", navigation=False)
+        # Where no path is told, no rule that looks at the request allows.
+        assert (await asked).status == (403 if dialect == "nic" else status), forwarded
+    for other in ("X-Real-IP: 10.0.0.1", "Forwarded: for=10.0.0.1", "X_Forwarded_For: 10.0.0.1"):
+        assert (await house.ask_as(dialect, ROOT, cookie, other, navigation=False)).status == 403
+
+
+@pytest.mark.parametrize("dialect", ["traefik", "nginx-fwd", "caddy", "haproxy", "envoy"])
+async def test_what_is_said_in_a_refusal_is_no_markup(house: House, dialect: str) -> None:
+    """The page and the JSON of a refusal repeat the host, and nothing that has a meaning to a browser."""
+    await house.application()
+    for host in ("nobody.example.com", "xn--bcher-kva.example.com"):
+        for path in ("<script>alert(1)</script>", "%3Cscript%3E", "'\"><img/src=x>"):
+            for navigation in (True, False):
+                answer = await house.ask_as(
+                    dialect, f"https://{host}/{path}", None, "User-Agent: <b>", navigation=navigation
+                )
+                assert answer.status == 403
+                assert not any(
+                    word in answer.body for word in (b"<script", b"alert(1)", b"%3Cscript", b"src=x", b"<b>")
+                )
+                if not navigation:
+                    assert set(json.loads(answer.body)) == {"error", "message"}
+                else:
+                    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
