@@ -9,9 +9,9 @@ from ostiary.directory.usernames import canonical
 from ostiary.kit.errors import InvalidInput
 
 _ATTRIBUTE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
-# RFC 3986, of what a path may hold only what is plain.
-_HTTPS: Final = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/@:+,=-]*)?")
-_CLAIM: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,99}")
+# RFC 3986, of what a path may hold only what is plain, and nothing that leads up.
+_HTTPS: Final = re.compile(r"(?!.*\.\.)https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/@:+,=-]*)?")
+_CLAIM: Final = re.compile(r"(?!.*\.\.)[A-Za-z_][A-Za-z0-9_.:/-]{0,99}")
 _MOST_ISSUERS, _MOST_USERS, _MOST_KEYS = 20, 1_000, 20
 _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
