@@ -39,6 +39,9 @@ ensure_packages() {
     [ "$status" = 0 ] || fail "the packages could not be installed; see above"
 }
 
+# ensure_command COMMAND PACKAGE: a command, from wherever it is, else from a Debian package.
+ensure_command() { command -v "$1" >/dev/null || ensure_packages "$2"; }
+
 # ensure_python: python3, new enough, with its venv module.
 ensure_python() {
     command -v python3 >/dev/null || ensure_packages python3 python3-venv

@@ -13,7 +13,11 @@ PUBLIC = {
     "/",
     "/if/flow/{slug}/",
     "/static/{name}",
-    *(prefix + path for prefix in PREFIXES for path in ("/start", "/callback", "/sign_out", "/ping", "/static/{name}")),
+    *(
+        prefix + path
+        for prefix in PREFIXES
+        for path in ("/start", "/callback", "/sign_out", "/ping", "/jwks.json", "/static/{name}")
+    ),
 }
 # What a reverse proxy asks; the check judges the peer.
 PROXIES = {prefix + "/auth/{rest:any}" for prefix in PREFIXES}

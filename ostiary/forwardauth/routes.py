@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from ostiary.access.freshness import Freshness
 from ostiary.access.served import Served
@@ -61,6 +61,8 @@ _EVERY_METHOD = (
     "UNSUBSCRIBE",
 )
 """All that the HTTP parser knows but CONNECT: some proxies ask with the visitor's own method."""
+# Much less than a key is published before it signs.
+_KEYS_SECONDS = 300
 _APP = re.compile(rb"(?:^|&)app=([0-9a-f]{8})(?:&|$)")
 _TICKET = re.compile(rb"(?:^|&)ticket=([A-Za-z0-9_-]{1,128})(?:&|$)")
 
@@ -100,6 +102,7 @@ class ForwardAuth:
             routes.route(f"{prefix}/callback", self.callback, who=Who.ANYONE)
             routes.route(f"{prefix}/sign_out", self.sign_out, who=Who.ANYONE)
             routes.route(f"{prefix}/ping", self.ping, who=Who.MACHINE, methods=_EVERY_METHOD)
+            routes.route(f"{prefix}/jwks.json", self.jwks, who=Who.MACHINE)
 
     async def auth(self, request: Request) -> Response:
         """A check that did not come by the short way, such as one with a body: the same function answers it."""
@@ -171,6 +174,15 @@ class ForwardAuth:
         response = redirect(f"{url}{'&' if '?' in url else '?'}{ticket}")
         response.headers.append("Set-Cookie", served.cookie.cleared(served.secure))
         return response
+
+    async def jwks(self, request: Request) -> Response:
+        """The key set (RFC 7517) that signed identities are verified with. Nobody need ask for it at each request."""
+        await self._freshness.believed()
+        return JSONResponse(
+            {"keys": self._table.signing.published},
+            headers={"Cache-Control": f"public, max-age={_KEYS_SECONDS}", "X-Content-Type-Options": "nosniff"},
+            media_type="application/jwk-set+json",
+        )
 
     async def ping(self, request: Request) -> Response:
         """We are here; authentik's outposts answer so."""
