@@ -16,6 +16,7 @@ import ostiary
 # Every model must be known before the first statement.
 import ostiary.schema
 from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
+from ostiary.access.machines import Machines as MetMachines
 from ostiary.access.table import AccessTable
 from ostiary.applications.bindings import Bindings
 from ostiary.applications.models import PathSecret
@@ -30,6 +31,7 @@ from ostiary.directory.models import Token
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.setup import Setup
+from ostiary.directory.token_use import TokenUse
 from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.retention import forget_old
@@ -47,8 +49,10 @@ from ostiary.flows.start import Start
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.identify import Identify
+from ostiary.forwardauth.issuer_keys import IssuerKeys
 from ostiary.forwardauth.judge import Judge
 from ostiary.forwardauth.loops import Loops
+from ostiary.forwardauth.machines import Machines
 from ostiary.forwardauth.path_secrets import PathSecrets as PathSecretGate
 from ostiary.forwardauth.refusals import Refusals
 from ostiary.forwardauth.replies import Replies
@@ -58,6 +62,8 @@ from ostiary.forwardauth.start import StartPage
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
 from ostiary.kit.errors import Unavailable
+from ostiary.kit.http import Outgoing
+from ostiary.kit.jose import LARGEST_SET
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.mappings.registry import Mappings
 from ostiary.policies.registry import Policies
@@ -214,7 +220,24 @@ class Server:
         self.freshness, self._direct, self._feed = _freshness(settings.database.url, self.table, clock)
         self.refusals = Refusals(database=database, clock=clock)
         identify = Identify(table=self.table, secrets=secrets, idle=settings.sessions.idle, touch=parts.sessions.touch)
-        judge = Judge(table=self.table, identify=identify, refusals=self.refusals, proxies=proxies, clock=clock)
+        outgoing = Outgoing(private_networks=settings.outgoing.private_networks)
+        keys = IssuerKeys(fetch=lambda uri: outgoing.get(uri, limit=LARGEST_SET), now=clock.now)
+        self.token_use = TokenUse(database=database)
+        self.machines = Machines(
+            table=self.table,
+            met=MetMachines(table=self.table),
+            secrets=secrets,
+            keys=keys,
+            touch=self.token_use.note,
+        )
+        judge = Judge(
+            table=self.table,
+            identify=identify,
+            machines=self.machines,
+            refusals=self.refusals,
+            proxies=proxies,
+            clock=clock,
+        )
         handoff = Handoff(database=database, secrets=secrets, clock=clock)
         static = Static(_PACKAGE / "static")
         pages = Pages(templates=_PACKAGE / "templates", static=static, title=settings.web.title, contact=contact)
@@ -228,6 +251,7 @@ class Server:
             proxies=proxies,
             now=clock.now,
             path_secrets=PathSecretGate(secrets=secrets, configured=settings.forward_auth.path_secrets),
+            fetch_keys=keys.refresh,
             trace=check_trace(settings.log.level),
         )
 
@@ -403,6 +427,7 @@ class Server:
 
     async def _flush(self) -> None:
         await self.parts.sessions.flush()
+        await self.token_use.flush()
         await self.refusals.flush()
 
     def _count(self) -> None:
@@ -415,7 +440,19 @@ class Server:
             counts[("allow",)] = counts.get(("allow",), 0) + responder.remembered
             return counts
 
+        machines = self.machines
+
+        def credentials() -> dict[tuple[str, ...], float]:
+            return {
+                ("recognised",): float(machines.recognised),
+                ("unknown",): float(machines.unknown),
+                ("braked",): float(machines.braked),
+            }
+
         self.metrics.counter("checks", "Checks by verdict.", checks, labels=("verdict",))
+        self.metrics.counter(
+            "machine_credentials", "Credentials of machines by what became of them.", credentials, labels=("result",)
+        )
 
 
 def _freshness(

@@ -49,6 +49,7 @@ class Machine:
     ends: datetime
     last_used: datetime = _NEVER
     answer: bytes = b""
+    private: bytes = b""
     served: Served | None = None
     version: int = -1
     since: datetime = _NEVER

@@ -94,6 +94,11 @@ class Served:
     """Which credentials of machines it takes; None: an Authorization header is the application's own business."""
 
     @property
+    def answers_authorization(self) -> bool:
+        """Whether a proxy may have been told to set the Authorization header of our answer."""
+        return self.machines is not None or self.headers.basic is not None
+
+    @property
     def url(self) -> str:
         """Where it begins."""
         return f"{self.origin}{self.path}/"

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ostiary.access.authorize import authorize
+from ostiary.access.machines import Machine
 from ostiary.access.served import Ambiguous, Load, Served
-from ostiary.access.table import AccessTable, Person
+from ostiary.access.table import AccessTable, Entry, Person
 from ostiary.forwardauth import decide
 from ostiary.forwardauth.assertion import Assertions
 from ostiary.forwardauth.decide import Verdict
 from ostiary.forwardauth.dialects.addresses import OWN_PATHS
 from ostiary.forwardauth.headers import LARGEST, Unsaid, anonymous, answer, basic_credentials, identity
 from ostiary.forwardauth.identify import Identify
+from ostiary.forwardauth.machines import Machines, Wanted
 from ostiary.forwardauth.refusals import Refusal, Refusals
 from ostiary.forwardauth.wire import Asked, is_preflight, visitor
 from ostiary.kit.clock import Clock
@@ -27,13 +29,19 @@ from ostiary.policies.engine import Decision, Question, Result
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A verdict with its stable reason; ``answer`` is the whole answer of an allow, and ``private`` the header lines
-    that belong to it only where the visitor's own scripts cannot ask: at an address with a path secret."""
+    that belong to it only where the visitor's own scripts cannot ask: at an address with a path secret.
+
+    ``by_machine``: the Authorization header said who it is, and is not the application's. ``wanted`` is the address of
+    a key set without which nothing can be said yet.
+    """
 
     verdict: Verdict
     reason: str
     served: Served | None = None
     answer: bytes = b""
     private: bytes = b""
+    by_machine: bool = False
+    wanted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +63,18 @@ class Judge:
     """One per worker."""
 
     def __init__(
-        self, *, table: AccessTable, identify: Identify, refusals: Refusals, proxies: Proxies, clock: Clock
+        self,
+        *,
+        table: AccessTable,
+        identify: Identify,
+        machines: Machines,
+        refusals: Refusals,
+        proxies: Proxies,
+        clock: Clock,
     ) -> None:
         self._table = table
         self._identify = identify
+        self._machines = machines
         self._refusals = refusals
         self._proxies = proxies
         self._clock = clock
@@ -87,35 +103,63 @@ class Judge:
         if served is None or served.rules is None:
             return Outcome(Verdict.UNKNOWN_HOST, "unknown_host")
         entry = yield from self._identify.session(served, asked.host_key, asked.cookies, now)
-        if isinstance(entry, str):
+        if not isinstance(entry, str):
+            return self._entering(asked, served, entry.login.person, entry, entry.login.id, version, now)
+        # The cookie decides first. Only without a session does a machine's credential count, and then it counts alone.
+        authorization = None if served.machines is None else asked.authorization
+        if authorization is None:
             return self._unless_open(asked, Outcome(Verdict.SIGN_IN, entry, served))
+        client_ip = visitor(asked.head, asked.peer, self._proxies)
+        machine = yield from self._machines.identify(served, authorization, client_ip, now)
+        if isinstance(machine, Wanted):
+            return Outcome(Verdict.UNDECIDABLE, "issuer_keys", served, wanted=machine.uri)
+        if machine is None:
+            return self._unless_open(asked, Outcome(Verdict.SIGN_IN, entry, served))
+        if machine.served is served and machine.version == version and machine.since <= now < machine.until:
+            return Outcome(Verdict.ALLOW, "allowed", served, machine.answer, machine.private, by_machine=True)
+        return self._entering(asked, served, machine.person, machine, machine.name, version, now)
+
+    def _entering(
+        self,
+        asked: Asked,
+        served: Served,
+        person: Person,
+        kept: Entry | Machine,
+        login_id: str,
+        version: int,
+        now: datetime,
+    ) -> Outcome:
+        """What comes of somebody we know; an answer that no request could change is kept with what they came with.
+
+        ``version`` is the table's from before anything was looked up.
+        """
         if not self._assertions.ready(served):
             return Outcome(Verdict.UNDECIDABLE, "no_signing_key")
+        table, by_machine = self._table, isinstance(kept, Machine)
         client_ip = visitor(asked.head, asked.peer, self._proxies)
         opinion = self.opinion(
-            served,
-            entry.login.person,
-            host=asked.host_key,
-            target=asked.target,
-            method=asked.method,
-            client_ip=client_ip,
+            served, person, host=asked.host_key, target=asked.target, method=asked.method, client_ip=client_ip
         )
         if opinion.refusal is not None:
-            refused = Outcome(Verdict.FORBIDDEN, opinion.refusal, served)
+            refused = Outcome(Verdict.FORBIDDEN, opinion.refusal, served, by_machine=by_machine)
             outcome = self._unless_open(asked, refused)
-            if outcome is not refused:
-                return outcome
-            self.note(served, entry.login.id, entry.login.person, asked.host_key, client_ip, opinion)
-            return refused
+            if outcome is refused:
+                self.note(served, login_id, person, asked.host_key, client_ip, opinion)
+            return outcome
         decision, ready = opinion.decision, opinion.answer
-        if not decision.volatile and table.version == version and table.entries.get(entry.key) is entry:
-            until = self._identify.until(entry)
-            entry.answer, entry.served, entry.version, entry.since = ready, served, version, now
-            entry.private = opinion.private
-            entry.until = min(moment for moment in (until, decision.expires, opinion.until) if moment is not None)
-            if asked.host_key.encode() not in rules.by_path:
-                rules.meet(asked.host, served)
-        return Outcome(Verdict.ALLOW, "allowed", served, ready, opinion.private)
+        if not decision.volatile and table.version == version and self._is_held(kept):
+            kept.answer, kept.served, kept.version, kept.since = ready, served, version, now
+            kept.private = opinion.private
+            until = kept.ends if isinstance(kept, Machine) else self._identify.until(kept)
+            kept.until = min(moment for moment in (until, decision.expires, opinion.until) if moment is not None)
+            if asked.host_key.encode() not in table.rules.by_path:
+                table.rules.meet(asked.host, served)
+        return Outcome(Verdict.ALLOW, "allowed", served, ready, opinion.private, by_machine=by_machine)
+
+    def _is_held(self, kept: Entry | Machine) -> bool:
+        if isinstance(kept, Machine):
+            return self._machines.holds(kept)
+        return self._table.entries.get(kept.key) is kept
 
     def _unless_open(self, asked: Asked, outcome: Outcome) -> Outcome:
         """The outcome, unless anybody may open what is asked for: then they pass as nobody."""
@@ -124,9 +168,9 @@ class Judge:
             return outcome
         path = canonical_path(asked.target)
         if served.doors.is_open(f"{asked.scheme}://{asked.host_key}", path):
-            return Outcome(Verdict.ALLOW, "open_path", served, anonymous(served.headers))
+            return Outcome(Verdict.ALLOW, "open_path", served, anonymous(served.headers), by_machine=outcome.by_machine)
         if served.doors.preflight and path is not None and is_preflight(asked):
-            return Outcome(Verdict.ALLOW, "preflight", served, anonymous(served.headers))
+            return Outcome(Verdict.ALLOW, "preflight", served, anonymous(served.headers), by_machine=outcome.by_machine)
         return outcome
 
     def opinion(

@@ -157,6 +157,10 @@ class Machines:
             self._use(recognised, now)
         return recognised
 
+    def holds(self, machine: Machine) -> bool:
+        """Whether nothing has made us forget it meanwhile."""
+        return self._met.holds(machine)
+
     def _app_password(self, key: Key, application_id: str, name: str, word: str, now: datetime) -> Load[Machine | None]:
         found = yield from self._met.load_app_password(self._secrets.hashes(PURPOSE, word.encode("ascii")))
         if found is None or found.application_id != application_id:

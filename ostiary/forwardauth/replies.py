@@ -61,7 +61,7 @@ class Replies:
             and asked.dialect.carries_attempt
         ):
             lines += self._way_back.attempt(served, asked, outcome.reason, now)
-        return answer(_unseen_status(asked, outcome.verdict), *lines)
+        return answer(_unseen_status(asked, outcome), *lines)
 
     def _seen(self, asked: Asked, outcome: Outcome, base_url: str | None, now: datetime) -> bytes:
         code = reason(outcome.reason)
@@ -76,6 +76,35 @@ class Replies:
             return _with_body(asked, status, page, b"text/html; charset=utf-8", code, *_page_lines(base_url))
         sentence = decide.SENTENCES.get(outcome.reason, sentence) if outcome.verdict is Verdict.FORBIDDEN else sentence
         return _with_body(asked, status, document(outcome.verdict, outcome.reason, sentence), b"application/json", code)
+
+
+def allowed(
+    ready: bytes,
+    private: bytes,
+    served: Served,
+    dialect: Dialect,
+    *,
+    by_secret: bool,
+    by_machine: bool,
+    authorization: bytes | None,
+) -> bytes:
+    """An allowing answer as one proxy needs it, from the one that is the same for all.
+
+    ``private`` lines and ``authorization``, the visitor's own, go out only where a path secret keeps scripts of
+    visitors from asking. What said who a machine is, is nothing for the application to see: a proxy that takes off what
+    we list takes it off, any other sets what we answer. For that it has to be answered the application's own as well,
+    or a proxy that is told to set it would set nothing.
+    """
+    line, ending = private if by_secret else b"", served.removal if dialect.removes else b"\r\n"
+    if not line and by_machine:
+        if dialect.removes:
+            listed = ending[:-4] + b"," if ending != b"\r\n" else b"x-envoy-auth-headers-to-remove: "
+            ending = listed + b"authorization\r\n\r\n"
+        elif by_secret:
+            line = b"Authorization: \r\n"
+    elif not line and by_secret and served.answers_authorization and authorization is not None:
+        line = b"Authorization: " + authorization + b"\r\n"
+    return ready[:-2] + line + ending
 
 
 def misasked(dialect: Dialect, code: str, advice: str, status: bytes, *lines: bytes, silent: bool = False) -> bytes:
@@ -95,10 +124,12 @@ def document(verdict: Verdict, code: str, sentence: str) -> bytes:
     return json.dumps({"error": f"forward_auth.{name}", "message": sentence}).encode()
 
 
-def _unseen_status(asked: Asked, verdict: Verdict) -> bytes:
+def _unseen_status(asked: Asked, outcome: Outcome) -> bytes:
+    verdict = outcome.verdict
     if verdict in (Verdict.SIGN_IN, Verdict.UNKNOWN_HOST):
         return b"401 Unauthorized"
-    if verdict is Verdict.FORBIDDEN and asked.dialect.signs_in and is_navigation(asked):
+    signs_in = asked.dialect.signs_in and not outcome.by_machine
+    if verdict is Verdict.FORBIDDEN and signs_in and is_navigation(asked):
         # The redirect of the 401 leads to `start`, which explains.
         return b"401 Unauthorized"
     return _STATUS[verdict][0]

@@ -19,11 +19,11 @@ from ostiary.forwardauth.decide import Verdict
 from ostiary.forwardauth.dialects.addresses import ABOVE_OWN, PREFIXES, Endpoint, auth_endpoint, below_auth
 from ostiary.forwardauth.dialects.dialect import Dialect
 from ostiary.forwardauth.dialects.known import DIALECTS, spoken
-from ostiary.forwardauth.dialects.lines import OWS, Refused
+from ostiary.forwardauth.dialects.lines import OWS, Refused, header
 from ostiary.forwardauth.headers import answer
 from ostiary.forwardauth.judge import Judge, Outcome
 from ostiary.forwardauth.path_secrets import PathSecrets
-from ostiary.forwardauth.replies import Replies, misasked
+from ostiary.forwardauth.replies import Replies, allowed, misasked
 from ostiary.forwardauth.tickets import MARK, without_ticket
 from ostiary.forwardauth.wire import Asked, is_navigation
 from ostiary.kit.errors import InvalidInput, Unavailable
@@ -34,6 +34,8 @@ from ostiary.kit.urls import MAX_URL, canonical_path, parse_original_url
 _NO_ADDRESS = bytes(range(0x21)) + b"\x7f#"
 _SCHEMES: Final[Mapping[bytes, bytes]] = {b"https": b"https", b"http": b"http", b"wss": b"https", b"ws": b"http"}
 _MOST_COMPLAINTS = 1000
+# Key sets that one check waits for, each for another issuer.
+_MOST_FETCHED = 3
 _HEADERS_DIFFER = "a check's headers contradict each other, or a visitor forged some; see how a check is decided"
 _ADVICE: Final[Mapping[str, str]] = {
     "unknown_dialect": "ask at /ostiary/auth/ followed by one of " + ", ".join(sorted(DIALECTS)),
@@ -82,6 +84,7 @@ class Responder:
         proxies: Proxies,
         now: Callable[[], datetime],
         path_secrets: PathSecrets,
+        fetch_keys: Callable[[str], Awaitable[None]],
         trace: Trace | None = None,
     ) -> None:
         self._table = table
@@ -93,6 +96,7 @@ class Responder:
         self._kind_of = proxies.kind_of
         self._now = now
         self._path_secrets = path_secrets
+        self._fetch_keys = fetch_keys
         self._trace = trace
         self._bare: dict[bytes, tuple[Dialect, str]] = {
             f"{prefix}/auth/{name}".encode(): (dialect, prefix)
@@ -166,7 +170,7 @@ class Responder:
             return self._misasked(dialect, refused.reason, peer, method)
 
         if path is not None and fresh and self._trace is None:
-            kept = self._from_memory(dialect, scheme, host, path, cookies, by_secret=by_secret)
+            kept = self._from_memory(dialect, scheme, host, path, cookies, head if by_secret else None)
             if kept is not None:
                 return kept
 
@@ -199,14 +203,18 @@ class Responder:
         if not isinstance(self._freshness, SqliteFreshness):
             return self._later(asked)
         try:
-            return self._reply(asked, self._freshness.load(self._judge.judge(asked)))
+            outcome = self._freshness.load(self._judge.judge(asked))
         except Unavailable:
             return self._reply(asked, _UNREACHABLE)
+        return self._later(asked) if outcome.wanted else self._reply(asked, outcome)
 
     def _from_memory(
-        self, dialect: Dialect, scheme: bytes, host: bytes, path: bytes, cookies: bytes | None, *, by_secret: bool
+        self, dialect: Dialect, scheme: bytes, host: bytes, path: bytes, cookies: bytes | None, told: bytes | None
     ) -> bytes | None:
-        """The answer that is known already, for what can be read in one way only; None: the judge has to look."""
+        """The answer that is known already, for what can be read in one way only; None: the judge has to look.
+
+        ``told`` is the head of a question that showed a path secret.
+        """
         table = self._table
         rules = table.rules
         served = rules.by_host.get(host) or rules.met.get(host)
@@ -247,14 +255,26 @@ class Responder:
         ):
             return None
         self.remembered += 1
-        if by_secret and entry.private:
-            return entry.answer[:-2] + entry.private + (served.removal if dialect.removes else b"\r\n")
+        if told is not None and served.answers_authorization:
+            own = header(told, b"authorization")
+            return allowed(
+                entry.answer, entry.private, served, dialect, by_secret=True, by_machine=False, authorization=own
+            )
         return entry.answer[:-2] + served.removal if dialect.removes else entry.answer
 
     async def _later(self, asked: Asked) -> bytes:
         return self._reply(asked, await self._outcome(asked))
 
     async def _outcome(self, asked: Asked) -> Outcome:
+        outcome = await self._judged(asked)
+        for _ in range(_MOST_FETCHED):
+            if not outcome.wanted:
+                break
+            await self._fetch_keys(outcome.wanted)
+            outcome = await self._judged(asked)
+        return outcome
+
+    async def _judged(self, asked: Asked) -> Outcome:
         try:
             if self._fresh() or await self._freshness.refresh():
                 found = self._freshness.load(self._judge.judge(asked))
@@ -293,10 +313,17 @@ class Responder:
     def _reply(self, asked: Asked, outcome: Outcome) -> bytes:
         self._count(asked, outcome.verdict, outcome.reason)
         if outcome.verdict is Verdict.ALLOW and outcome.answer:
-            private = outcome.private if asked.by_secret else b""
-            if outcome.served is not None and asked.dialect.removes:
-                return outcome.answer[:-2] + private + outcome.served.removal
-            return outcome.answer[:-2] + private + b"\r\n" if private else outcome.answer
+            if outcome.served is None:
+                return outcome.answer
+            return allowed(
+                outcome.answer,
+                outcome.private,
+                outcome.served,
+                asked.dialect,
+                by_secret=asked.by_secret,
+                by_machine=outcome.by_machine,
+                authorization=asked.authorization if asked.by_secret else None,
+            )
         return self._replies.refusal(asked, outcome, self._table.rules.base_url, self._judge.now())
 
     def _count(self, asked: Asked, verdict: Verdict, code: str) -> None:

@@ -64,14 +64,14 @@ def is_shown(asked: Asked) -> bool:
     """Whether a person would see the answer: Sec-Fetch-Mode says so, or, over plain http, HTML is accepted.
 
     A proxy that passes on listed headers only may know neither; every browser sends Accept, so without one the proxy
-    left it out, and only Origin, which scripts send and links do not, tells the two apart.
+    left it out, and only Origin, which scripts send and links do not, and Authorization, which machines send, tell.
     """
     mode = header(asked.head, b"sec-fetch-mode")
     if mode is not None:
         return mode == b"navigate"
     accept = header(asked.head, b"accept")
     if accept is None and asked.dialect.sparse:
-        return header(asked.head, b"origin") is None
+        return header(asked.head, b"origin") is None and asked.authorization is None
     return b"text/html" in (accept or b"")
 
 

@@ -10,19 +10,24 @@ from sqlalchemy import ColumnElement, delete, insert, inspect, select, update
 
 import ostiary
 from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
+from ostiary.access.machines import Machines as Met
 from ostiary.access.table import AccessTable
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.directory.models import Group, Membership, User
+from ostiary.directory.token_use import TokenUse
 from ostiary.events.models import Event
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.identify import Identify
+from ostiary.forwardauth.issuer_keys import Fetch, IssuerKeys
 from ostiary.forwardauth.judge import Judge
+from ostiary.forwardauth.machines import Machines
 from ostiary.forwardauth.path_secrets import PathSecrets
 from ostiary.forwardauth.refusals import Refusals
 from ostiary.forwardauth.replies import Replies
 from ostiary.forwardauth.responder import Responder
 from ostiary.keys.keyring import Keyring, listed
+from ostiary.kit.errors import Unavailable
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.policies.models import Policy, PolicyBinding
 from ostiary.sessions.app_sessions import app_cookie, domain_cookie
@@ -75,6 +80,10 @@ class Answer:
         return self.headers.get("x-ostiary-reason", "")
 
 
+async def nothing_to_fetch(uri: str) -> bytes:
+    raise Unavailable("outgoing.unreachable", f"{uri} does not answer.")
+
+
 @dataclass
 class House:
     """One worker's parts over a fresh database."""
@@ -87,6 +96,7 @@ class House:
     base_url: str | None = "https://auth.example.com"
     touched: list[tuple[str, datetime]] = field(default_factory=list)
     traced: list[dict[str, str]] | None = None
+    fetch: Fetch = nothing_to_fetch
 
     def __post_init__(self) -> None:
         self.database = Database(open_engine(self.url))
@@ -112,9 +122,16 @@ class House:
             idle=IDLE,
             touch=lambda login, last_used: self.touched.append((login, last_used)),
         )
+        self.met = Met(table=self.table)
+        self.issuer_keys = IssuerKeys(fetch=self.fetch, now=self.clock.now)
+        self.token_use = TokenUse(database=self.database)
+        self.machines = Machines(
+            table=self.table, met=self.met, secrets=self.secrets, keys=self.issuer_keys, touch=self.token_use.note
+        )
         self.judge = Judge(
             table=self.table,
             identify=self.identify,
+            machines=self.machines,
             refusals=self.refusals,
             proxies=rules,
             clock=self.clock,
@@ -129,6 +146,7 @@ class House:
             proxies=rules,
             now=self.clock.now,
             path_secrets=PathSecrets(secrets=self.secrets, configured=self.path_secrets),
+            fetch_keys=self.issuer_keys.refresh,
             trace=None if self.traced is None else self._trace,
         )
 
