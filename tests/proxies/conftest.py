@@ -1,9 +1,11 @@
 """One Ostiary for each test process, and each proxy once, with everything that is asked of it in one process."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import pytest
+from _pytest.mark import ParameterSet
 
+from tests.proxies import authentik
 from tests.proxies.installation import ANNA, BERT, Installation, installed
 from tests.proxies.report import Cell, committed
 from tests.proxies.stand import APPLICATIONS, Stand, Standing, standing
@@ -14,6 +16,10 @@ Reports = Generator[None, pytest.TestReport, pytest.TestReport]
 
 def commands(stand: Stand) -> Iterator[tuple[tuple[str, ...], str]]:
     """The applications of a stand."""
+    if stand.name == "ak-domain":
+        where = ("--host", f"http://login.{stand.domain}", "--domain", stand.domain)
+        yield ("app", "add", stand.name, *where, "--everyone"), ""
+        return
     for name in APPLICATIONS:
         slug = f"{name}-{stand.name}"
         who = ("--group", "board") if name == "vault" else ("--everyone",)
@@ -33,22 +39,40 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         (("user", "create", ANNA[0], "--password", "--name", "Anna Ångström", "--group", "staff"), ANNA[1]),
         (("user", "create", BERT[0], "--password", "--name", "Bert", "--group", "board"), BERT[1]),
     ]
-    applications = [command for stand in STANDS for command in commands(stand)]
-    peers = [(stand.name, stand.kind) for stand in STANDS]
+    stands = (*STANDS, *authentik.STANDS)
+    applications = [command for stand in stands for command in commands(stand)]
+    peers = [(stand.name, stand.kind) for stand in stands]
     with installed(tmp_path_factory.mktemp("ostiary"), peers, [*people, *applications]) as running:
         docs = "UPDATE proxy_providers SET open_paths = ? WHERE external_host LIKE 'http://docs.%' AND path = ''"
         running.sql(docs, '["/public"]')
         yield running
 
 
-@pytest.fixture(
-    scope="session",
-    params=[pytest.param(stand, id=stand.name, marks=pytest.mark.xdist_group(stand.name)) for stand in STANDS],
-)
+def once(stands: Sequence[Stand]) -> list[ParameterSet]:
+    """Each stand as a parameter whose tests all run in one process."""
+    return [pytest.param(stand, id=stand.name, marks=pytest.mark.xdist_group(stand.name)) for stand in stands]
+
+
+@pytest.fixture(scope="session", params=once(STANDS))
 def door(
     request: pytest.FixtureRequest, installation: Installation, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Standing]:
     """Each proxy in turn."""
+    stand: Stand = request.param
+    with standing(stand, installation, tmp_path_factory.mktemp(stand.name)) as running:
+        yield running
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(stand, id=stand.name, marks=pytest.mark.xdist_group(stand.name)) for stand in authentik.STANDS
+    ],
+)
+def old_door(
+    request: pytest.FixtureRequest, installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Standing]:
+    """Each set-up that was written for authentik in turn."""
     stand: Stand = request.param
     with standing(stand, installation, tmp_path_factory.mktemp(stand.name)) as running:
         yield running
@@ -70,15 +94,16 @@ def cell(request: pytest.FixtureRequest, door: Standing, record_property: Callab
 @pytest.fixture(autouse=True)
 def _forgotten(request: pytest.FixtureRequest) -> None:
     """Every test begins with applications that have seen nothing."""
-    if "door" in request.fixturenames:
-        request.getfixturevalue("door").forget()
+    for name in {"door", "old_door"} & set(request.fixturenames):
+        request.getfixturevalue(name).forget()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Reports:
     """What the processes wrote stands below a failure."""
     report = yield
-    running = getattr(item, "funcargs", {}).get("door")
+    given = getattr(item, "funcargs", {})
+    running = given.get("door") or given.get("old_door")
     if report.failed and isinstance(running, Standing):
         report.sections.append((f"proxy ({running.stand})", running.processes.log("proxy")[-4000:]))
         report.sections.append(("ostiary", running.installation.processes.log("ostiary")[-4000:]))

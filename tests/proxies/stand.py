@@ -21,7 +21,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a proxy is to run, and what stands around it. ``applications`` gives an address per name."""
+    """Where a proxy is to run, and what stands around it. ``applications`` gives an address per name; what is entered
+    into ``stack`` ends with the proxy."""
 
     folder: Path
     processes: Processes
@@ -29,6 +30,7 @@ class Place:
     ostiary: str
     domain: str
     applications: Mapping[str, str]
+    stack: ExitStack
 
     def example(self, file: str, application: str = "hello") -> str:
         """A file of ``examples/`` with the names and the addresses of this place; nothing else is changed."""
@@ -153,7 +155,7 @@ def standing(stand: Stand, installation: Installation, folder: Path) -> Iterator
         processes = stack.enter_context(Processes(folder))
         port = free_port()
         addresses = {name: application.address for name, application in applications.items()}
-        stand.start(Place(folder, processes, port, line.address, stand.domain, addresses))
+        stand.start(Place(folder, processes, port, line.address, stand.domain, addresses, stack))
         processes.wait_for_port("proxy", ("127.0.0.1", port))
         # A proxy may listen before it has read where things are.
         until = time.monotonic() + 30

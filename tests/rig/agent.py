@@ -33,7 +33,10 @@ class Agent:
         scheme, _, rest = url.partition("://")
         host, _, path = rest.partition("/")
         jar = self.cookies.setdefault(host, {})
-        cookie = (("Cookie", "; ".join(f"{name}={value}" for name, value in jar.items())),) if jar else ()
+        # What a whole domain is sent stands below its name with a dot in front.
+        wide = [kept for domain, kept in self.cookies.items() if domain[:1] == "." and f".{host}".endswith(domain)]
+        pairs = [f"{name}={value}" for kept in (jar, *wide) for name, value in kept.items()]
+        cookie = (("Cookie", "; ".join(pairs)),) if pairs else ()
         tls = self.tls if scheme == "https" else None
         reply = ask(
             ("127.0.0.1", self.ports[scheme]),
@@ -47,10 +50,12 @@ class Agent:
         )
         for line in reply.all("Set-Cookie"):
             name, _, value = line.partition(";")[0].partition("=")
+            domain = re.search(r";\s*domain=\.?([^;\s]+)", line, re.IGNORECASE)
+            kept = self.cookies.setdefault(f".{domain[1]}", {}) if domain else jar
             if re.search(r";\s*max-age=0\b", line, re.IGNORECASE):
-                jar.pop(name, None)
+                kept.pop(name, None)
             else:
-                jar[name] = value
+                kept[name] = value
         return reply
 
     def follow(self, url: str, until: str = "", limit: int = 12) -> tuple[str, Reply]:
