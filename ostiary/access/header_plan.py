@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from ostiary.applications.header_fields import PARTS, STYLE_NAMES
 from ostiary.kit.errors import InvalidInput
-from ostiary.kit.header_names import aliases
+from ostiary.kit.header_names import aliases, header_name
 from ostiary.kit.patterns import Pattern, compile_pattern
 from ostiary.mappings.evaluate import Mapped
 
@@ -76,6 +76,8 @@ def _plan(
         mapped=mapped,
         basic=Basic(basic[1], basic[2]) if basic[0] else None,
     )
+    for name in plan.names[:-1]:
+        header_name(name, "name")
     if len({name.lower() for name in plan.names}) < len(plan.names):
         raise ValueError("two headers of one name")
     return plan
@@ -87,10 +89,16 @@ def removal(plan: HeaderPlan) -> bytes:
     Listed are the identity headers that this application is not told, and every spelling of any that servers fold into
     one of them. Never one that is set: with Envoy, taking off wins.
     """
-    set_here = {name.lower() for name in plan.names}
+    return _removal(plan.names)
+
+
+@lru_cache(maxsize=256)
+def _removal(names: tuple[str, ...]) -> bytes:
+    # Most applications are told the same, and all of them may be loaded at once.
+    set_here = {name.lower() for name in names}
     listed = [name.lower() for name in _STYLED if name.lower() not in set_here]
-    for name in dict.fromkeys((*plan.names, *_STYLED)):
-        # What tells of the application and not of the person is worth no name a reader of dots could be fooled by.
+    for name in dict.fromkeys((*names, *_STYLED)):
+        # What tells of the application and not of the person is worth no name that only readers of dots would take.
         listed += aliases(name, "_" if name.startswith("X-authentik-meta-") else "_.")
     return b"x-envoy-auth-headers-to-remove: " + ",".join(dict.fromkeys(listed)).encode("ascii") + b"\r\n\r\n"
 

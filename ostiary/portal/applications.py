@@ -49,6 +49,6 @@ class MyApplications:
 
 
 def _url(protected: Protected) -> str:
-    url = protected.application.launch_url or (protected.proxy.external_host if protected.proxy else "")
+    url = protected.application.launch_url or protected.address
     # Whatever stands in the database, a tile is never a script.
     return url if urlsplit(url).scheme in ("http", "https") else ""

@@ -80,6 +80,9 @@ def test_the_line_stays_small() -> None:
         ("remote", {}, "(", [], NO_BASIC, ()),
         ("remote", {}, "", ["Remote-user"], NO_BASIC, ()),
         ("remote", {}, "", ["X-A"], NO_BASIC, [Mapped("m", "x-a", None)]),
+        ("own", {"username": "X-A\r\nSet-Cookie"}, "", [], NO_BASIC, ()),
+        ("own", {"username": "Cookie"}, "", [], NO_BASIC, ()),
+        ("remote", {}, "", ["X-Ostiary-Jwt-Assertion"], NO_BASIC, ()),
         (None, None, None, None, (None, None, None), ()),
     ],
 )

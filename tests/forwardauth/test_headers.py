@@ -13,6 +13,7 @@ from ostiary.events.models import Event
 from ostiary.forwardauth.decide import SENTENCES
 from ostiary.forwardauth.headers import Unsaid, anonymous, basic_credentials, identity
 from ostiary.kit.expressions import Compiler
+from ostiary.kit.jose import PublicKeys
 from ostiary.mappings.evaluate import VOCABULARY, Mapped
 from ostiary.mappings.models import PropertyMapping, ProviderMapping
 from ostiary.policies.engine import Subject
@@ -109,9 +110,9 @@ def test_a_filter_leaves_groups_out_before_they_are_looked_at() -> None:
 
 
 def test_mappings_add_headers_after_the_others() -> None:
-    served = Told("remote", mapped=mapped(Team="user.attributes.team", All="user.groups", None_="[]"))
+    served = Told("remote", mapped=mapped(Team="user.attributes.team", All="user.groups", Nil="[]"))
     found = told(served, person("a", "b", attributes={"team": "blue"}))
-    assert list(found.items())[4:] == [("X-Team", "blue"), ("X-All", "a,b"), ("X-None_", "")]
+    assert list(found.items())[4:] == [("X-Team", "blue"), ("X-All", "a,b"), ("X-Nil", "")]
 
 
 @pytest.mark.parametrize("text", ["user.attributes.team", "['a,b']", "string(1 / 0)", "user.attributes.level"])
@@ -283,3 +284,23 @@ async def test_why_somebody_could_not_be_named_is_for_administrators(house: Hous
         event = (await r.scalars(select(Event).where(Event.action == "access_refused"))).one()
     assert event.context["reason"] == "mapping_failed"
     assert event.context["rules"] == ['Mapping desk failed: NOT_FOUND: Key not found in map : "desk"']
+
+
+async def test_a_filter_of_groups_holds_for_what_is_signed_too(house: House) -> None:
+    # Many groups are what a filter is for: unfiltered, the signature alone would make the answer too large.
+    door = await house.application(group_filter="app-.*", header_style="remote")
+    many = [await house.group(f"a-group-with-a-long-name-{number:03}") for number in range(200)]
+    ada = await house.person("ada", await house.group("app-a"), *many)
+    found = await house.ask(cookie=await door.session(await house.login(ada)))
+    assert (found.status, found.headers["remote-groups"]) == (200, "app-a")
+    keys = PublicKeys(house.table.signing.published)
+    claims = keys.verify(
+        found.headers["x-ostiary-jwt-assertion"],
+        issuer="https://auth.example.com",
+        audience="hello",
+        now=house.clock.now(),
+    )
+    assert claims["groups"] == ["app-a"]
+    await door.set(group_filter="")
+    await house.let_know()
+    assert (await house.ask(cookie=await door.session(await house.login(ada)))).reason == "identity_too_large"

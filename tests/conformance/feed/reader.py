@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import insert
 from sqlalchemy.engine import make_url
 
-from ostiary.applications.models import Application, Provider, ProxyProvider
+from ostiary.applications.models import Application, PathSecret, Provider, ProxyProvider
 from ostiary.directory.models import Group, GroupParent, Membership, Token, User
+from ostiary.keys.models import SigningKey
+from ostiary.mappings.models import PropertyMapping, ProviderMapping
 from ostiary.policies.models import Policy, PolicyBinding
 from ostiary.sessions.models import AppSession, Session, Ticket
 from ostiary.storage.feed import DROP, Answer
@@ -60,6 +62,14 @@ async def furnish(database: Database, people: int = 2) -> None:
         )
         await w.execute(
             insert(Application).values(id="app", slug="a", name="A", access="bound", provider_id=1, created=NOW)
+        )
+        await w.execute(insert(PropertyMapping).values(id="map", name="m", header="X-M", expression="'x'", created=NOW))
+        await w.execute(insert(ProviderMapping).values(provider_id=1, mapping_id="map"))
+        await w.execute(insert(PathSecret).values(id="sec", name="s", start="s", secret_hash="s", created=NOW))
+        await w.execute(
+            insert(SigningKey).values(
+                id="key", kid="k", algorithm="ES256", state="current", public={}, private="", created=NOW
+            )
         )
         await w.execute(insert(Policy).values(id="pol", name="pol", expression="true"))
         await w.execute(insert(PolicyBinding).values(id="bg", application_id="app", group_id="g"))

@@ -20,6 +20,10 @@ KEYS = {
     "applications": "app",
     "providers": "1",
     "proxy_providers": "1",
+    "property_mappings": "map",
+    "provider_mappings": "1",
+    "path_secrets": "sec",
+    "signing_keys": "key",
     "policies": "pol",
     "policy_bindings": "app",
     "installation": "1",
@@ -35,6 +39,9 @@ async def test_an_update_and_a_delete_of_every_deciding_table_are_announced(
         await w.execute(text(f"UPDATE {table} SET {column} = {column}"))
     assert (kind, KEYS[table]) in await reader.seen()
     async with database.writing() as w:
+        if table == "property_mappings":
+            # One in use is not deleted, by whatever hand.
+            await w.execute(text("DELETE FROM provider_mappings"))
         await w.execute(text(f"DELETE FROM {table}"))
     if table == "installation":
         assert await reader.changes() is DROP
