@@ -166,6 +166,9 @@ class Judge:
         served = outcome.served
         if served is None or not served.doors or asked.target is None:
             return outcome
+        if served.rules is None or not served.rules.enabled or not served.headers.readable:
+            # What is disabled has no open side; and where it is unknown what names somebody, nobody passes as nobody.
+            return outcome
         path = canonical_path(asked.target)
         if served.doors.is_open(f"{asked.scheme}://{asked.host_key}", path):
             return Outcome(Verdict.ALLOW, "open_path", served, anonymous(served.headers), by_machine=outcome.by_machine)

@@ -62,7 +62,28 @@ async def test_the_forbidden_pass_as_nobody_and_nothing_is_told_of_it(house: Hou
     assert len(house.refusals._waiting) == 1
 
 
-async def test_a_disabled_application_s_open_paths_are_open_no_more_once_taken_away(house: House) -> None:
+async def test_a_disabled_application_has_no_open_paths(house: House) -> None:
+    door = await house.application(**OPEN, cors_preflight=True)
+    cookie = await door.session(await house.login(await house.person()))
+    assert (await house.ask(HELLO + "/public")).status == 200
+    await door.set(enabled=False)
+    await house.let_know()
+    for path in ("/public", "/health", "/x"):
+        assert (await house.ask(HELLO + path)).status == 401
+        assert (await house.ask(HELLO + path, cookie, navigation=False)).status == 403
+        assert (await house.ask(HELLO + path, None, *PREFLIGHT, method="OPTIONS")).status == 401
+
+
+async def test_where_the_names_of_headers_cannot_be_read_nothing_is_open(house: House) -> None:
+    """Nobody knows which of the visitor's own headers would have to be taken off."""
+    door = await house.application(**OPEN, header_style="own", header_names={"username": "X-User"})
+    assert (await house.ask(HELLO + "/public")).headers["x-user"] == ""
+    await door.set(header_names={"username": ["X-User", "X-Other"]})
+    await house.let_know()
+    assert (await house.ask(HELLO + "/public")).status == 401
+
+
+async def test_an_open_path_is_open_no_more_once_taken_away(house: House) -> None:
     door = await house.application(**OPEN)
     assert (await house.ask(HELLO + "/public")).status == 200
     await door.set(open_paths=[])
