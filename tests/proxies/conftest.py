@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 import pytest
 from _pytest.mark import ParameterSet
 
-from tests.proxies import authentik
+from tests.proxies import authentik, shaped_nginx
 from tests.proxies.installation import ANNA, BERT, Installation, installed
 from tests.proxies.report import Cell, committed
 from tests.proxies.stand import APPLICATIONS, Stand, Standing, standing
@@ -39,7 +39,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         (("user", "create", ANNA[0], "--password", "--name", "Anna Ångström", "--group", "staff"), ANNA[1]),
         (("user", "create", BERT[0], "--password", "--name", "Bert", "--group", "board"), BERT[1]),
     ]
-    stands = (*STANDS, *authentik.STANDS)
+    stands = (*STANDS, *authentik.STANDS, *shaped_nginx.STANDS)
     applications = [command for stand in stands for command in commands(stand)]
     peers = [(stand.name, stand.kind) for stand in stands]
     with installed(tmp_path_factory.mktemp("ostiary"), peers, [*people, *applications]) as running:
@@ -78,6 +78,18 @@ def old_door(
         yield running
 
 
+def _shaped(stand: Stand) -> Callable[..., Iterator[Standing]]:
+    @pytest.fixture(scope="session", name=stand.name, params=once([stand]))
+    def fixture(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+        with standing(stand, installation, tmp_path_factory.mktemp(stand.name)) as running:
+            yield running
+
+    return fixture
+
+
+nic, ngf = map(_shaped, shaped_nginx.STANDS)
+
+
 @pytest.fixture
 def cell(request: pytest.FixtureRequest, door: Standing, record_property: Callable[[str, object], None]) -> Cell:
     """Says what came of a case; a difference to the page fails."""
@@ -94,7 +106,7 @@ def cell(request: pytest.FixtureRequest, door: Standing, record_property: Callab
 @pytest.fixture(autouse=True)
 def _forgotten(request: pytest.FixtureRequest) -> None:
     """Every test begins with applications that have seen nothing."""
-    for name in {"door", "old_door"} & set(request.fixturenames):
+    for name in {"door", "old_door", "nic", "ngf"} & set(request.fixturenames):
         request.getfixturevalue(name).forget()
 
 
@@ -103,7 +115,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """What the processes wrote stands below a failure."""
     report = yield
     given = getattr(item, "funcargs", {})
-    running = given.get("door") or given.get("old_door")
+    running = next((given[name] for name in ("door", "old_door", "nic", "ngf") if name in given), None)
     if report.failed and isinstance(running, Standing):
         report.sections.append((f"proxy ({running.stand})", running.processes.log("proxy")[-4000:]))
         report.sections.append(("ostiary", running.installation.processes.log("ostiary")[-4000:]))
