@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ostiary.access.authorize import ApplicationRules, authorize
+from ostiary.access.header_plan import SEPARATOR, as_mapped
 from ostiary.applications.bindings import bindings_of
 from ostiary.applications.models import Application
 from ostiary.applications.registry import existing
@@ -12,7 +13,10 @@ from ostiary.directory.membership import groups_of
 from ostiary.directory.models import User
 from ostiary.directory.users import by_username
 from ostiary.kit.errors import InvalidInput
-from ostiary.kit.expressions import Compiler, Expression
+from ostiary.kit.expressions import Compiler, Expression, Failed
+from ostiary.mappings import evaluate as mappings
+from ostiary.mappings.evaluate import Mapped
+from ostiary.mappings.registry import by_name as mapping_named
 from ostiary.policies.engine import VOCABULARY, Decision, Kind, Question, Reason, Result, Rule, Subject, decide
 from ostiary.policies.registry import by_name
 from ostiary.storage.session import Reading
@@ -62,6 +66,17 @@ async def explain_policy(r: Reading, username: str, name: str, question: Questio
     asked = _compiled(Compiler(VOCABULARY), policy.expression)
     rule = Rule("", 0, Kind.POLICY, policy.id, policy.name, expression=asked)
     return decide("bound", "all", [rule], subject, question).reasons[0]
+
+
+async def explain_mapping(r: Reading, username: str, name: str) -> str:
+    """What a mapping says of a person, or why it fails. Raises `user.not_found`, `mapping.not_found`."""
+    mapping, subject = await mapping_named(r, name), await subject_of(r, await by_username(r, username))
+    try:
+        asked = Mapped(mapping.name, mapping.header, Compiler(mappings.VOCABULARY).compile_text(mapping.expression))
+        return f"{mapping.header}: {mappings.evaluate(asked, as_mapped(subject), SEPARATOR)}"
+    except (InvalidInput, Failed) as error:
+        why = error.reason if isinstance(error, Failed) else "it cannot be read"
+        return f"Mapping {name} failed, so {username} is refused by every application that uses it: {why}"
 
 
 async def subject_of(r: Reading, user: User) -> Subject:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Final
 
 from ostiary.applications.header_fields import PARTS, STYLE_NAMES
@@ -11,8 +11,11 @@ from ostiary.kit.errors import InvalidInput
 from ostiary.kit.header_names import aliases, header_name
 from ostiary.kit.patterns import Pattern, compile_pattern
 from ostiary.mappings.evaluate import Mapped
+from ostiary.policies.engine import Subject
 
 ASSERTION: Final = "X-Ostiary-Jwt-Assertion"
+SEPARATOR: Final = "|"
+"""Joins lists where nothing else is asked for."""
 _STYLED: Final = tuple(dict.fromkeys(name for names in STYLE_NAMES.values() for name in names.values()))
 
 
@@ -29,7 +32,7 @@ class HeaderPlan:
     """What is said, and under which names. ``parts`` are (part, header); lists are joined by ``separator``."""
 
     parts: tuple[tuple[str, str], ...] = tuple(STYLE_NAMES["authentik"].items())
-    separator: str = "|"
+    separator: str = SEPARATOR
     group_filter: Pattern | None = None
     additional: tuple[str, ...] = ()
     mapped: tuple[Mapped, ...] = ()
@@ -46,6 +49,11 @@ class HeaderPlan:
             *(mapping.header for mapping in self.mapped),
             ASSERTION,
         )
+
+    @cached_property
+    def blank(self) -> tuple[bytes, ...]:
+        """The lines of these headers without a value."""
+        return tuple(f"{name}: ".encode("ascii") for name in self.names)
 
     def told(self, groups: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a person's groups that the application is told of."""
@@ -70,7 +78,7 @@ def _plan(
     parts = [(part, names[part]) for part in PARTS if part in names] if style == "own" else STYLE_NAMES[style].items()
     plan = HeaderPlan(
         parts=tuple(parts),
-        separator="|" if style == "authentik" else ",",
+        separator=SEPARATOR if style == "authentik" else ",",
         group_filter=compile_pattern(group_filter, "group_filter") if group_filter else None,
         additional=tuple(additional),
         mapped=mapped,
@@ -83,21 +91,29 @@ def _plan(
     return plan
 
 
+def as_mapped(subject: Subject) -> dict[str, Any]:
+    """A person as mappings read them."""
+    return {
+        "user.id": subject.user_id,
+        "user.username": subject.username,
+        "user.name": subject.name,
+        "user.email": subject.email,
+        "user.type": subject.type,
+        "user.is_superuser": subject.is_superuser,
+        "user.groups": list(subject.group_names),
+        "user.attributes": dict(subject.attributes),
+    }
+
+
 def removal(plan: HeaderPlan) -> bytes:
     """What ends an allowing answer to a proxy that takes off the headers we list: that line, and an empty one.
 
     Listed are the identity headers that this application is not told, and every spelling of any that servers fold into
     one of them. Never one that is set: with Envoy, taking off wins.
     """
-    return _removal(plan.names)
-
-
-@lru_cache(maxsize=256)
-def _removal(names: tuple[str, ...]) -> bytes:
-    # Most applications are told the same, and all of them may be loaded at once.
-    set_here = {name.lower() for name in names}
+    set_here = {name.lower() for name in plan.names}
     listed = [name.lower() for name in _STYLED if name.lower() not in set_here]
-    for name in dict.fromkeys((*names, *_STYLED)):
+    for name in dict.fromkeys((*plan.names, *_STYLED)):
         # What tells of the application and not of the person is worth no name that only readers of dots would take.
         listed += aliases(name, "_" if name.startswith("X-authentik-meta-") else "_.")
     return b"x-envoy-auth-headers-to-remove: " + ",".join(dict.fromkeys(listed)).encode("ascii") + b"\r\n\r\n"

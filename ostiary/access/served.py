@@ -146,6 +146,8 @@ class Rules:
         self._expressions: dict[str, Expression | None] = {}
         self._compiler = Compiler(VOCABULARY)
         self._texts: dict[str, TextExpression | None] = {}
+        self._removals: dict[tuple[str, ...], bytes] = {}
+        """By the names that are set: most applications are told the same, and all of them may be loaded at once."""
         self._text_compiler = Compiler(mappings.VOCABULARY)
 
     def find(self, host_key: str, target: bytes | None) -> Served | None:
@@ -212,7 +214,7 @@ class Rules:
         self.path_secrets = tuple((row[0], None if row[1] is None else moment(row[1])) for row in path_secrets)
         if self._configured is None:
             self.base_url = stored[0][0] if stored else None
-        self._served = {}
+        self._served, self._removals = {}, {}
         self._put(providers, bindings, mapped)
         self._index()
         used = {row[12] for row in bindings}
@@ -243,7 +245,10 @@ class Rules:
         for provider_id, name, header, text in sorted(mapped, key=lambda entry: entry[1]):
             said.setdefault(provider_id, []).append(Mapped(name, header, self._text(text)))
         for row in providers:
-            served = _served(row, rules.get(row[12], []), said.get(row[0], []))
+            headers = header_plan(row[22], row[23], row[24], row[25], row[26:29], said.get(row[0], []))
+            if headers.names not in self._removals:
+                self._removals[headers.names] = removal(headers)
+            served = _served(row, rules.get(row[12], []), headers, self._removals[headers.names])
             self._served[served.provider_id] = served
 
     def _index(self) -> None:
@@ -304,13 +309,12 @@ class Rules:
         return self._texts[text]
 
 
-def _served(row: tuple[Any, ...], rules: list[Rule], mapped: list[Mapped]) -> Served:
+def _served(row: tuple[Any, ...], rules: list[Rule], headers: HeaderPlan, removed: bytes) -> Served:
     provider_id, uuid, name, authentication, invalidation, mode, handoff = row[:7]
     external_host, host_key, path, domain, seconds = row[7:12]
     application_id, slug, application_name, contact, enabled, access, engine_mode = row[12:19]
     machines = machine_plan(*row[19:21])
     signed = row[21]
-    headers = header_plan(row[22], row[23], row[24], row[25], row[26:29], mapped)
     doors = open_doors(mode, *row[29:32])
     is_domain = mode == "forward_domain"
     secure = external_host.startswith("https://")
@@ -348,5 +352,5 @@ def _served(row: tuple[Any, ...], rules: list[Rule], mapped: list[Mapped]) -> Se
         machines=machines,
         headers=headers,
         doors=doors,
-        removal=removal(headers),
+        removal=removed,
     )

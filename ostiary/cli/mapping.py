@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ostiary.access.explain import explain_mapping
 from ostiary.app import Parts
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
@@ -96,6 +97,17 @@ def delete(context: typer.Context, name: _Name) -> None:
     """Delete a mapping that no application uses."""
     run(context, lambda parts: parts.mappings.delete(name, by=COMMAND))
     say(f"Mapping {name} is deleted.")
+
+
+@commands.command("test")
+def evaluate(context: typer.Context, name: _Name, user: Annotated[str, typer.Argument(help="A username.")]) -> None:
+    """Print what a mapping says of USER, or why it fails."""
+    run(context, lambda parts: _evaluate(parts, name, user))
+
+
+async def _evaluate(parts: Parts, name: str, user: str) -> None:
+    async with parts.database.reading() as r:
+        say(await explain_mapping(r, user, name))
 
 
 def _given(expression: str | None, file: Path | None) -> str | None:

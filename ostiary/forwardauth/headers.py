@@ -11,7 +11,7 @@ from typing import Any
 
 from ostiary import __version__
 from ostiary.access import header_plan
-from ostiary.access.header_plan import HeaderPlan
+from ostiary.access.header_plan import HeaderPlan, as_mapped
 from ostiary.access.served import Served
 from ostiary.access.table import Person
 from ostiary.kit.expressions import Failed
@@ -76,7 +76,7 @@ def identity(served: Served, person: Person) -> tuple[bytes, ...] | Unsaid:
             return added
         lines += added
     if plan.mapped:
-        read = _read(person)
+        read = as_mapped(subject)
         for mapping in plan.mapped:
             try:
                 lines.append(_line(mapping.header, evaluate(mapping, read, plan.separator)))
@@ -85,9 +85,10 @@ def identity(served: Served, person: Person) -> tuple[bytes, ...] | Unsaid:
     return tuple(lines)
 
 
-def anonymous(plan: HeaderPlan) -> bytes:
-    """A whole answer that lets somebody pass as nobody: every name is set, and empty."""
-    return answer(b"200 OK", *(_line(name, "") for name in plan.names))
+def anonymous(*plans: HeaderPlan) -> bytes:
+    """A whole answer that lets somebody pass as nobody: every name of these plans is set, and empty."""
+    lines = dict.fromkeys(line for plan in plans for line in plan.blank)
+    return answer(b"200 OK", *lines)
 
 
 def basic_credentials(plan: HeaderPlan, person: Person) -> bytes | None:
@@ -134,21 +135,6 @@ def _additional(plan: HeaderPlan, person: Person) -> list[bytes] | Unsaid:
             if value is not None:
                 values[header] = str(value)
     return [_line(header, values.get(header, "")) for header in plan.additional]
-
-
-def _read(person: Person) -> dict[str, Any]:
-    """A person as mappings read them."""
-    subject = person.subject
-    return {
-        "user.id": subject.user_id,
-        "user.username": subject.username,
-        "user.name": subject.name,
-        "user.email": subject.email,
-        "user.type": subject.type,
-        "user.is_superuser": subject.is_superuser,
-        "user.groups": list(subject.group_names),
-        "user.attributes": dict(subject.attributes),
-    }
 
 
 def _line(name: str, value: str) -> bytes:

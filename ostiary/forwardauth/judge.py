@@ -93,9 +93,11 @@ class Judge:
         if rules.base_url is None:
             return Outcome(Verdict.UNDECIDABLE, "base_url_unset")
         if asked.target is not None and asked.target.partition(b"?")[0] in OWN_PATHS:
-            for door in rules.at(asked.host_key):
-                if door.rules is not None:
-                    return Outcome(Verdict.ALLOW, "own_path", door, anonymous(door.headers))
+            doors = [door for door in rules.at(asked.host_key) if door.rules is not None]
+            if doors:
+                # Whichever of the host's applications this reaches, none of them is told of anybody.
+                ready = anonymous(*(door.headers for door in doors))
+                return Outcome(Verdict.ALLOW, "own_path", doors[0], ready)
         try:
             served = rules.find(asked.host_key, asked.target)
         except Ambiguous:

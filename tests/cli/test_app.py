@@ -275,6 +275,9 @@ def test_fields_without_an_option_of_their_own_are_lists_and_json_too(ostiary: O
 
 def test_mappings_are_listed_changed_and_deleted(ostiary: Ostiary) -> None:
     assert ostiary("mapping", "add", "team", "--header", "X-Team", "-e", "user.attributes.team").status == 0
+    assert ostiary("mapping", "test", "team", "bob").out.startswith("Mapping team failed, so bob is refused")
+    assert ostiary("mapping", "set", "team", "--expression", "user.groups + [user.name]").status == 0
+    assert ostiary("mapping", "test", "team", "bob").out == "X-Team: staff|Bob\n"
     assert ostiary("mapping", "set", "team", "--name", "crew", "--file", "-", typed="'x'").status == 0
     assert ostiary("mapping", "list").out.splitlines()[1].split() == ["crew", "X-Team", "0", "'x'"]
     assert ostiary("mapping", "show", "crew").out == "'x'\n"

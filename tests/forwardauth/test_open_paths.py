@@ -149,3 +149,11 @@ async def test_our_own_paths_let_pass_under_the_application_s_names(house: House
     assert {
         name: value for name, value in found.headers.items() if name.startswith(("remote-", "x-"))
     } == dict.fromkeys(("remote-user", "remote-groups", "remote-email", "remote-name", "x-ostiary-jwt-assertion"), "")
+
+
+async def test_our_own_paths_tell_no_application_of_a_host_of_anybody(house: House) -> None:
+    await house.application("https://apps.example.com/a", header_style="remote")
+    await house.application("https://apps.example.com/b", header_style="own", header_names={"username": "X-User"})
+    found = await house.ask("https://apps.example.com/ostiary/start")
+    assert found.status == 200
+    assert (found.headers["remote-user"], found.headers["x-user"]) == ("", "")
