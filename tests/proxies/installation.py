@@ -33,6 +33,7 @@ class Installation:
     environ: dict[str, str]
     processes: Processes
     listens: tuple[str, int]
+    grpc: tuple[str, int]
     peers: Mapping[str, str]
 
     def peer(self, stand: str) -> str:
@@ -72,7 +73,7 @@ def installed(
     """Starts one. ``peers`` lists (stand, kind); ``commands`` are what to set up, each with its input."""
     street = f"127.{64 + secrets.randbelow(128)}.{secrets.randbelow(256)}"
     addresses = {name: f"{street}.{number}" for number, (name, _) in enumerate(peers, 2)}
-    listens = ("127.0.0.1", free_port())
+    listens, grpc = ("127.0.0.1", free_port()), ("127.0.0.1", free_port())
     settings = folder / "ostiary.yaml"
     settings.write_text(
         yaml.safe_dump({"proxies": [{"cidr": f"{addresses[name]}/32", "kind": kind} for name, kind in peers]})
@@ -85,13 +86,14 @@ def installed(
         "OSTIARY_DATABASE__URL": f"sqlite:///{folder}/ostiary.sqlite3",
         "OSTIARY_WEB__BASE_URL": f"http://{AUTH}",
         "OSTIARY_LISTEN__HTTP": f"{listens[0]}:{listens[1]}",
+        "OSTIARY_LISTEN__GRPC": f"{grpc[0]}:{grpc[1]}",
         "OSTIARY_LISTEN__METRICS": f"127.0.0.1:{free_port()}",
         "OSTIARY_LOG__LEVEL": "debug",
         "OSTIARY_LOG__FORMAT": "json",
         **more,
     }
     with Processes(folder) as processes:
-        found = Installation(folder, environ, processes, listens, addresses)
+        found = Installation(folder, environ, processes, listens, grpc, addresses)
         found.prepare((("migrate",), ""), *commands)
         processes.start("ostiary", [sys.executable, "-m", "ostiary", "serve", "--workers", "1"], environ)
         processes.wait_for_port("ostiary", listens, 90)

@@ -4,6 +4,7 @@ import contextlib
 import select
 import socket
 import threading
+from dataclasses import dataclass
 from typing import Self
 
 
@@ -99,3 +100,26 @@ class Line:
                     open_ = open_ and bool(piece)
         with self._lock:
             self._ends -= {near, far}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Every way from one proxy to Ostiary."""
+
+    each: tuple[Line, ...]
+
+    def cut(self) -> None:
+        for line in self.each:
+            line.cut()
+
+    def mend(self) -> None:
+        for line in self.each:
+            line.mend()
+
+    def hold(self) -> None:
+        for line in self.each:
+            line.hold()
+
+    def let_go(self) -> None:
+        for line in self.each:
+            line.let_go()

@@ -11,7 +11,7 @@ from typing import Literal
 
 from tests.proxies.echo import Arrived, Asgi, Echo, Wsgi
 from tests.proxies.installation import ANNA, AUTH, Installation
-from tests.proxies.line import Line
+from tests.proxies.line import Line, Lines
 from tests.rig.agent import NAVIGATION, Agent
 from tests.rig.client import Reply, ask
 from tests.rig.processes import Processes, free_port
@@ -28,6 +28,7 @@ class Place:
     processes: Processes
     port: int
     ostiary: str
+    grpc: str
     domain: str
     applications: Mapping[str, str]
     stack: ExitStack
@@ -80,7 +81,7 @@ class Standing:
     stand: Stand
     installation: Installation
     processes: Processes
-    line: Line
+    line: Lines
     port: int
     applications: Mapping[str, Echo]
     _signed_in: dict[str, Agent] = field(default_factory=dict)
@@ -151,18 +152,19 @@ def standing(stand: Stand, installation: Installation, folder: Path) -> Iterator
     """Starts everything around a proxy and the proxy, and ends it again."""
     with ExitStack() as stack:
         applications = {name: stack.enter_context(kind()) for name, kind in APPLICATIONS.items()}
-        line = stack.enter_context(Line(installation.listens, installation.peer(stand.name)))
+        ways = (installation.listens, installation.grpc)
+        line, grpc = (stack.enter_context(Line(way, installation.peer(stand.name))) for way in ways)
         processes = stack.enter_context(Processes(folder))
         port = free_port()
         addresses = {name: application.address for name, application in applications.items()}
-        stand.start(Place(folder, processes, port, line.address, stand.domain, addresses, stack))
+        stand.start(Place(folder, processes, port, line.address, grpc.address, stand.domain, addresses, stack))
         processes.wait_for_port("proxy", ("127.0.0.1", port))
         # A proxy may listen before it has read where things are.
         until = time.monotonic() + 30
         while ask(("127.0.0.1", port), "/-/health/ready/", AUTH).status not in (200, 204):
             assert time.monotonic() < until, processes.log("proxy")
             time.sleep(0.1)
-        yield Standing(stand, installation, processes, line, port, applications)
+        yield Standing(stand, installation, processes, Lines((line, grpc)), port, applications)
 
 
 def to_sign_in(reply: Reply) -> bool:

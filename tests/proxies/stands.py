@@ -1,5 +1,12 @@
 """Every proxy that is proved, in the order of the table in docs/proxies/README.md."""
 
-from tests.proxies import caddy, nginx, traefik, traefik_ingress_nginx
+from tests.proxies import caddy, envoy, haproxy, nginx, traefik, traefik_ingress_nginx
 
-STANDS = (*nginx.STANDS, *traefik.STANDS, *traefik_ingress_nginx.STANDS, *caddy.STANDS)
+STANDS = (
+    *nginx.STANDS,
+    *traefik.STANDS,
+    *traefik_ingress_nginx.STANDS,
+    *caddy.STANDS,
+    *envoy.STANDS,
+    *haproxy.STANDS,
+)
