@@ -1,11 +1,13 @@
 """``ostiary token``: API tokens and app passwords."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from ostiary.app import Parts
-from ostiary.applications.registry import existing
+from ostiary.applications.registry import Protected, existing
+from ostiary.applications.registry import listed as applications
 from ostiary.cli import asking
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
@@ -38,7 +40,8 @@ def create(
     async def body(parts: Parts) -> None:
         async with parts.database.reading() as r:
             owner = await by_username(r, user)
-            slug = (await existing(r, app)).application.slug if app is not None else None
+            opens = await existing(r, app) if app is not None else None
+        slug = opens.application.slug if opens is not None else None
         _, key = await parts.tokens.create(
             identifier,
             user_id=owner.id,
@@ -49,6 +52,8 @@ def create(
             by=COMMAND,
         )
         _show_key(key)
+        if opens is not None:
+            _show_use(opens)
 
     run(context, body)
 
@@ -63,13 +68,14 @@ def list_command(
     async def body(parts: Parts) -> None:
         async with parts.database.reading() as r:
             found = await listed(r, user_id=(await by_username(r, user)).id if user is not None else None)
+            slugs = {one.application.id: one.application.slug for one in await applications(r)}
         show_columns(
             ("IDENTIFIER", "USER", "FOR", "EXPIRES", "DESCRIPTION"),
             [
                 (
                     token.identifier,
                     owner.username,
-                    token.application or "the API",
+                    _purpose(token, slugs),
                     _end(token, expired=token.expires is not None and token.expires <= parts.clock.now()),
                     token.description,
                 )
@@ -106,6 +112,24 @@ def delete(
 def _show_key(key: str) -> None:
     typer.echo("This key is not shown again:", err=True)
     say(key)
+
+
+def _show_use(opens: Protected) -> None:
+    """How a program comes in with an app password, as commands to copy."""
+    proxy = opens.proxy
+    address = "https://<the application>" if proxy is None else f"{proxy.external_host}{proxy.path}"
+    typer.echo("A program sends it with each request, in one of two ways:", err=True)
+    typer.echo(f'  curl -H "Authorization: Bearer $KEY" {address}/', err=True)
+    typer.echo(f'  curl -u ":$KEY" {address}/', err=True)
+    if proxy is not None and not proxy.header_authentication:
+        slug = opens.application.slug
+        typer.echo(f"{slug} takes none yet: ostiary app set {slug} --header-authentication", err=True)
+
+
+def _purpose(token: Token, slugs: Mapping[str, str]) -> str:
+    if token.intent != "app_password":
+        return "the API"
+    return slugs.get(token.application_id or "", "nothing")
 
 
 def _end(token: Token, *, expired: bool) -> str:

@@ -139,7 +139,17 @@ def test_the_key_of_a_token_is_all_that_standard_output_holds(ostiary: Ostiary) 
 def test_an_app_password_names_its_application(ostiary: Ostiary) -> None:
     done(ostiary("user", "create", "jane"))
     done(ostiary("app", "add", "mail", "--host", "https://mail.example.com", "--everyone"))
-    assert ostiary("token", "create", "phone", "--user", "jane", "--app", "mail", "--expires", "never").status == 0
+    made = ostiary("token", "create", "phone", "--user", "jane", "--app", "mail", "--expires", "never")
+    assert re.fullmatch(r"[\w-]{43}\n", made.out)
+    assert 'curl -H "Authorization: Bearer $KEY" https://mail.example.com/' in made.err
+    assert 'curl -u ":$KEY" https://mail.example.com/' in made.err
+    assert "mail takes none yet: ostiary app set mail --header-authentication" in made.err
+    done(ostiary("app", "set", "mail", "--header-authentication"))
+    assert "takes none" not in ostiary("token", "create", "tv", "--user", "jane", "--app", "mail").err
+    done(ostiary("token", "delete", "tv", "--yes"))
+    done(ostiary("app", "set", "mail", "--slug", "post"))
+    assert done(ostiary("token", "list")).splitlines()[1].split() == ["phone", "jane", "post", "never"]
+    done(ostiary("app", "set", "post", "--slug", "mail"))
     assert done(ostiary("token", "list")).splitlines()[1].split() == ["phone", "jane", "mail", "never"]
 
 
