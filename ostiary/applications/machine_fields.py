@@ -7,6 +7,7 @@ from typing import Any, Final
 from ostiary.applications.values import invalid, mapping, text
 from ostiary.directory.usernames import canonical
 from ostiary.kit.errors import InvalidInput
+from ostiary.kit.jose import PublicKeys
 
 _ATTRIBUTE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 # RFC 3986, of what a path may hold only what is plain, and nothing that leads up.
@@ -69,13 +70,15 @@ def _jwks(field: str, value: Any) -> dict[str, Any]:
     keys = mapping(field, value).get("keys")
     if not isinstance(keys, list) or not 0 < len(keys) <= _MOST_KEYS:
         raise invalid(field, f"jwks: an object with 1 to {_MOST_KEYS} keys is needed.")
-    for key in keys:
-        if not isinstance(key, Mapping) or key.get("kty") not in ("RSA", "EC", "OKP"):
-            raise invalid(field, "jwks: each key is an object whose kty is RSA, EC or OKP.")
-        if any(part in key for part in _PRIVATE):
-            raise InvalidInput(
-                "provider.jwt_issuers_private", f"{field}: jwks holds a private key; give the public part.", field=field
-            )
+    if not all(isinstance(key, Mapping) for key in keys):
+        raise invalid(field, "jwks: each key is an object.")
+    if any(part in key for key in keys for part in _PRIVATE):
+        raise InvalidInput(
+            "provider.jwt_issuers_private", f"{field}: jwks holds a private key; give the public part.", field=field
+        )
+    usable = PublicKeys(keys)
+    if not usable:
+        raise invalid(field, f"jwks: none of its keys can verify a token ({'; '.join(usable.skipped)}).")
     return {"keys": [dict(key) for key in keys]}
 
 

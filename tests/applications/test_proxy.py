@@ -347,7 +347,13 @@ def test_basic_credentials_need_a_password_and_end_together() -> None:
 
 
 ISSUER = {"issuer": "https://ci.example.com", "audience": "hello", "jwks_uri": "https://ci.example.com/keys"}
-KEY = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}
+# The key of RFC 7515, appendix A.3.
+KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+}
 
 
 def issuers(*entries: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -396,7 +402,7 @@ def test_wrong_issuers(change: dict[str, Any]) -> None:
 
 def test_keys_of_issuers_are_public_and_asymmetric() -> None:
     base = {key: ISSUER[key] for key in ("issuer", "audience")}
-    for keys in (None, [], [{"kty": "oct", "k": "x"}], ["x"], [KEY] * 21):
+    for keys in (None, [], [{"kty": "oct"}], ["x"], [{**KEY, "x": "a"}], [KEY] * 21):
         with pytest.raises(InvalidInput) as caught:
             issuers({**base, "jwks": {"keys": keys}})
         assert caught.value.code == "provider.jwt_issuers_invalid"
