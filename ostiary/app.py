@@ -58,6 +58,7 @@ from ostiary.forwardauth.refusals import Refusals
 from ostiary.forwardauth.replies import Replies
 from ostiary.forwardauth.responder import Responder
 from ostiary.forwardauth.routes import ForwardAuth
+from ostiary.forwardauth.sign_out import SignOutPage
 from ostiary.forwardauth.start import StartPage
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
@@ -69,7 +70,9 @@ from ostiary.mappings.registry import Mappings
 from ostiary.policies.registry import Policies
 from ostiary.portal.applications import MyApplications
 from ostiary.portal.routes import Portal
+from ostiary.portal.sessions import SessionsPage
 from ostiary.sessions import app_sessions
+from ostiary.sessions.leaving import Leaving
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.sessions.models import Ticket
 from ostiary.sessions.own_password import OwnPassword
@@ -292,6 +295,7 @@ class Server:
                 "initial_setup": InitialSetup(parts.setup),
             },
         )
+        leaving = Leaving(database=database, clock=clock)
         sign_out = SignOutTickets(secrets=secrets, clock=clock)
         FlowPages(
             executor=self.executor,
@@ -304,7 +308,6 @@ class Server:
         ForwardAuth(
             table=self.table,
             freshness=self.freshness,
-            identify=identify,
             judge=judge,
             responder=self.responder,
             handoff=handoff,
@@ -320,8 +323,16 @@ class Server:
                 explain=explain,
             ),
             explain=explain,
-            flows=start,
-            sign_out_ticket=sign_out.issue,
+            sign_out=SignOutPage(
+                table=self.table,
+                freshness=self.freshness,
+                identify=identify,
+                judge=judge,
+                explain=explain,
+                flows=start,
+                leaving=leaving,
+                ticket=sign_out.issue,
+            ),
         ).mount(self.routes)
         Portal(
             forms=forms,
@@ -337,6 +348,7 @@ class Server:
             setup_open=parts.setup.is_open,
             setup_url=SETUP_URL,
         ).mount(self.routes)
+        SessionsPage(database=database, forms=forms, sessions=parts.sessions, leaving=leaving).mount(self.routes)
         self.asgi: ASGIApp = site(
             routes=self.routes, static=static, errors=Errors(pages), address=address, proxies=proxies
         )

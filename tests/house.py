@@ -34,6 +34,8 @@ from ostiary.flows.start import SETUP, Start
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.portal.applications import MyApplications
 from ostiary.portal.routes import Portal
+from ostiary.portal.sessions import SessionsPage
+from ostiary.sessions.leaving import Leaving
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.sessions.own_password import OwnPassword
 from ostiary.storage import installation
@@ -213,6 +215,8 @@ async def house(
         setup_open=setup.is_open,
         setup_url=start.url(Intent(), SETUP),
     ).mount(routes)
+    leaving = Leaving(database=database, clock=clock)
+    SessionsPage(database=database, forms=forms, sessions=sessions, leaving=leaving).mount(routes)
 
     def build() -> ASGIApp:
         return site(routes=routes, static=static, errors=Errors(pages), address=address, proxies=proxies)

@@ -21,7 +21,7 @@ PUBLIC = {
 }
 # What a reverse proxy asks; the check judges the peer.
 PROXIES = {prefix + "/auth/{rest:any}" for prefix in PREFIXES}
-SIGNED_IN = {"/if/user/", "/if/user/password/"}
+SIGNED_IN = {"/if/user/", "/if/user/password/", "/if/user/sessions/"}
 
 
 async def test_the_matrix_names_the_public_routes(sqlite_url: str, tmp_path: Path) -> None:
@@ -34,6 +34,11 @@ async def test_the_matrix_names_the_public_routes(sqlite_url: str, tmp_path: Pat
         assert {entry.path for entry in matrix if entry.who is Who.SIGNED_IN} == SIGNED_IN
         # Nothing is mounted past the matrix, but for the way from a missing slash to the page.
         mounted = {route.path for route in server.routes.built()}
-        assert mounted - {entry.path for entry in matrix} == {"/if/flow/{slug}", "/if/user", "/if/user/password"}
+        assert mounted - {entry.path for entry in matrix} == {
+            "/if/flow/{slug}",
+            "/if/user",
+            "/if/user/password",
+            "/if/user/sessions",
+        }
     finally:
         await server.close()

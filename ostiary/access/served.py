@@ -191,6 +191,9 @@ class Rules:
             self.met.clear()
         self.met[host] = served
 
+    def of_slug(self, slug: str) -> Served | None:
+        return next((s for s in self._served.values() if s.rules is not None and s.rules.slug == slug), None)
+
     def of_provider(self, provider_id: int) -> Served | None:
         return self._served.get(provider_id)
 

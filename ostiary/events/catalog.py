@@ -36,7 +36,7 @@ class Action(StrEnum):
 _SENTENCES: Final[Mapping[Action, str]] = {
     Action.LOGIN: "A person signed in and a session began.",
     Action.LOGIN_FAILED: "A sign-in was refused; the name is recorded only if an account has it.",
-    Action.LOGOUT: "A session was ended, by its owner or by an administrator.",
+    Action.LOGOUT: "A session was ended, of everything or of one application, by its owner or by an administrator.",
     Action.LOCKOUT: "Too many failed sign-ins: an account, a known device or a client address is locked for a while.",
     Action.USER_WRITE: "A user was created or changed; the context names the fields.",
     Action.PASSWORD_SET: "A password was set, by its owner or an administrator; that person's other sessions ended.",

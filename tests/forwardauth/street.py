@@ -16,7 +16,9 @@ import httpx2
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.loops import Loops
 from ostiary.forwardauth.routes import ForwardAuth
+from ostiary.forwardauth.sign_out import SignOutPage
 from ostiary.forwardauth.start import StartPage
+from ostiary.sessions.leaving import Leaving
 from ostiary.storage.session import Database
 from tests.clock import FakeClock
 from tests.forwardauth.house import Answer, Door, House
@@ -46,6 +48,7 @@ class Browser(OwnBrowser):
         self._street = street
         self._dialect = dialect
         self.trail: list[str] = []
+        self.kept: dict[str, str | None] = {}
         self.seen: list[Answer] = []
         self.largest = 0
         """Bytes of the largest head that our host answered with; nginx reads 4096 at most, unless told otherwise."""
@@ -123,19 +126,21 @@ async def street(database: Database, url: str, clock: FakeClock, **settings: Any
     async with pages(database, clock) as built:
         house = House(url, clock, secrets=built.secrets, proxies=(("127.0.0.0/8", "any"), ("10.0.0.0/8", "any")))
         explain = Explain(pages=built.pages, contact="help@example.com")
-        parts: dict[str, Any] = {
+        shared: dict[str, Any] = {
             "table": house.table,
             "freshness": house.freshness,
-            "identify": house.identify,
             "judge": house.judge,
-            "handoff": house.handoff,
             "explain": explain,
-            "flows": built.start,
         }
-        start = StartPage(**parts, loops=Loops(built.secrets), secrets=built.secrets)
-        ForwardAuth(**parts, responder=house.responder, start=start, sign_out_ticket=built.tickets.issue).mount(
-            built.routes
-        )
+        flowing: dict[str, Any] = {"identify": house.identify, "flows": built.start}
+        handoff, leaving = house.handoff, Leaving(database=database, clock=clock)
+        ForwardAuth(
+            **shared,
+            responder=house.responder,
+            handoff=handoff,
+            start=StartPage(**shared, **flowing, handoff=handoff, loops=Loops(built.secrets), secrets=built.secrets),
+            sign_out=SignOutPage(**shared, **flowing, leaving=leaving, ticket=built.tickets.issue),
+        ).mount(built.routes)
         yield Street(house, built)
         await house.close()
 

@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.directory.models import Group, GroupParent, Membership, User
+from ostiary.events.record import SYSTEM
 from ostiary.forwardauth.dialects.known import DIALECTS
 from ostiary.policies.models import Policy, PolicyBinding
+from ostiary.sessions.leaving import Leaving
 from ostiary.sessions.models import AppSession, Session
 from ostiary.storage.models import Installation
 from tests.forwardauth.house import House
@@ -60,6 +62,14 @@ async def statement(inside: Inside, sql: str) -> None:
         await w.execute(text(sql))
 
 
+async def leave(inside: Inside) -> None:
+    async with inside.house.database.reading() as r:
+        login = await r.scalar(text(f"SELECT id FROM sessions WHERE user_id = {ADA}"))
+        provider = await r.scalar(select(Provider.id))
+    leaving = Leaving(database=inside.house.database, clock=inside.house.clock)
+    assert await leaving.leave(str(login), provider or 0, application="hello", by=SYSTEM) == 1
+
+
 Change = Callable[[Inside], Awaitable[object]]
 ADA = "(SELECT id FROM users WHERE username = 'ada')"
 
@@ -73,6 +83,7 @@ ONE: dict[str, tuple[Change, int]] = {
         ),
         401,
     ),
+    "application left": (leave, 401),
     "membership ended": (lambda i: i.house.delete(Membership, Membership.group_id == i.child), 403),
     "group left its parent": (lambda i: i.house.delete(GroupParent, GroupParent.group_id == i.child), 403),
     "group deleted": (lambda i: i.house.delete(Group, Group.id == i.child), 403),
