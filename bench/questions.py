@@ -88,9 +88,9 @@ FAMILIES: Final[Mapping[str, Callable[..., bytes]]] = MappingProxyType(
 
 
 def page(url: str, cookie: str) -> bytes:
-    """What the browser itself asks a proxy, kept alive."""
-    _, _, host, target = url.split("/", 3)
-    return _head(f"/{target}", host, (), cookie, keep=True)
+    """What the browser asks a proxy, kept alive, as a balancer in front that ends TLS passes it on."""
+    scheme, _, host, target = url.split("/", 3)
+    return _head(f"/{target}", host, (f"X-Forwarded-Proto: {scheme.removesuffix(':')}",), cookie, keep=True)
 
 
 def _head(path: str, host: str, lines: Sequence[str], cookie: str, *, keep: bool) -> bytes:

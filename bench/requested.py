@@ -7,6 +7,7 @@ from typing import Final
 
 from bench.peers.compare import compared
 from bench.results import Run, this_machine
+from bench.through import through
 
 
 def peers(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
@@ -15,4 +16,10 @@ def peers(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
     return Run("peers", rows=tuple(rows), machine=this_machine(rounds))
 
 
-REQUESTED: Final[Mapping[str, Callable[..., Run]]] = MappingProxyType({"peers": peers})
+def proxies(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
+    rounds = 2 if quick else 7
+    lines = through(directory, sources, rounds=rounds, count=1000 if quick else 6000)
+    return Run("proxies", lines=tuple(lines), machine=this_machine(rounds))
+
+
+REQUESTED: Final[Mapping[str, Callable[..., Run]]] = MappingProxyType({"peers": peers, "proxies": proxies})

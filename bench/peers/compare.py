@@ -15,9 +15,10 @@ from bench.paced import waits
 from bench.peers import authelia, oauth2_proxy, tinyauth, vouch
 from bench.peers.build import Missing, Program, built
 from bench.peers.peer import Peer
-from bench.peers.process import free_port
+from bench.peers.process import APPLICATION, free_port
 from bench.peers.rows import Row
-from bench.questions import check
+from bench.questions import INGRESS_HOST, check
+from bench.questions import NGINX as NGINX_PATH
 from bench.tree import memory
 
 Run = Callable[[Path, Path], AbstractContextManager[Peer]]
@@ -33,7 +34,7 @@ _FASTEST = 12_000
 
 @dataclass(frozen=True)
 class Door:
-    """A server that answers checks."""
+    """A server that answers checks. ``people`` are (URL, Cookie) of its browsers; the rest is how proxies ask it."""
 
     name: str
     pid: int
@@ -42,6 +43,11 @@ class Door:
     anonymous: Callable[[bool], Sequence[bytes]]
     accepted: int = 200
     refusal: int = 401
+    people: Sequence[tuple[str, str]] = ()
+    path: str = NGINX_PATH
+    host: str = INGRESS_HOST
+    forwarded: str = "/ostiary/auth/traefik"
+    envoy: str = "/ostiary/auth/envoy"
 
 
 @contextmanager
@@ -52,7 +58,9 @@ def doors(directory: Path, sources: Mapping[str, Path]) -> Iterator[tuple[list[D
         pid, address = stack.enter_context(constant(directory / "constant", free_port()))
         found = list(_ours(stack, directory))
         ordinary = found[0]
-        found.insert(0, Door(NGINX, pid, address, ordinary.allowed, ordinary.anonymous, refusal=200))
+        found.insert(
+            0, Door(NGINX, pid, address, ordinary.allowed, ordinary.anonymous, refusal=200, people=ordinary.people)
+        )
         for program, run in PEERS:
             try:
                 print(f"building {program.title}", file=sys.stderr, flush=True)
@@ -102,7 +110,8 @@ def _ours(stack: ExitStack, directory: Path) -> Iterator[Door]:
         hold_everything_on(once(server.address, check(browsers[0].url, browsers[0].cookie, keep=True)))
         kept = {keep: [check(one.url, one.cookie, keep=keep) for one in browsers] for keep in (True, False)}
         none = {keep: [check(one.url, "", keep=keep) for one in browsers] for keep in (True, False)}
-        yield Door(name, server.pid, server.address, kept.__getitem__, none.__getitem__)
+        people = [(one.url, one.cookie) for one in browsers]
+        yield Door(name, server.pid, server.address, kept.__getitem__, none.__getitem__, people=people)
 
 
 def _theirs(name: str, peer: Peer) -> Door:
@@ -114,6 +123,11 @@ def _theirs(name: str, peer: Peer) -> Door:
         lambda keep: peer.anonymous(keep=keep),
         peer.accepted,
         peer.refusal,
+        [(APPLICATION, peer.cookie)],
+        peer.path,
+        peer.host,
+        peer.forwarded,
+        peer.envoy,
     )
 
 
