@@ -54,6 +54,10 @@ _log = structlog.get_logger("forwardauth")
 _UNREACHABLE = Outcome(Verdict.UNDECIDABLE, "database_unreachable")
 
 
+_Bare = tuple[Dialect, str, bytes]
+"""An address without a path secret: whose question it takes, its prefix, and what follows."""
+
+
 class Trace(Protocol):
     """Told of every check while tracing is on: what was asked and what it came to, never a cookie or a query."""
 
@@ -98,12 +102,13 @@ class Responder:
         self._path_secrets = path_secrets
         self._fetch_keys = fetch_keys
         self._trace = trace
-        self._bare: dict[bytes, tuple[Dialect, str]] = {
-            f"{prefix}/auth/{name}".encode(): (dialect, prefix)
+        addresses = {
+            f"{prefix}/auth/{name}".encode(): (dialect, prefix, b"")
             for prefix in PREFIXES
             for name, dialect in DIALECTS.items()
-            if not dialect.extends
         }
+        self._bare: dict[bytes, _Bare] = {at: bare for at, bare in addresses.items() if not bare[0].extends}
+        self._extended = tuple((at + b"/", bare) for at, bare in addresses.items() if bare[0].extends)
         self._sign_in = answer(b"401 Unauthorized")
         self.counts = dict.fromkeys(Verdict, 0)
         """How many checks came to each verdict, apart from ``remembered``; read when metrics are scraped."""
@@ -120,16 +125,27 @@ class Responder:
         ``declared``: it did not come by a URL that could carry a path secret, so the peer's address alone counts.
         """
         bare = self._bare.get(target)
-        if bare is None and not below_auth(target):
-            return None
+        if bare is None:
+            if not below_auth(target):
+                return None
+            bare = self._longer(target)
         if self._fresh():
             return self._heard(head, method, target, peer, bare, declared=declared, fresh=True)
         if isinstance(self._freshness, SqliteFreshness):
             return self._heard(head, method, target, peer, bare, declared=declared, fresh=False)
         return self._refreshed(head, method, target, peer, bare, declared=declared)
 
+    def _longer(self, target: bytes) -> _Bare | None:
+        """A bare address with something behind it: the visitor's path where a dialect expects it, or a query."""
+        for above, (dialect, prefix, _) in self._extended:
+            if target.startswith(above):
+                return dialect, prefix, target[len(above) - 1 :]
+        address, mark, query = target.partition(b"?")
+        found = self._bare.get(address) if mark else None
+        return None if found is None else (found[0], found[1], mark + query)
+
     async def _refreshed(
-        self, head: bytes, method: bytes, target: bytes, peer: str, bare: tuple[Dialect, str] | None, *, declared: bool
+        self, head: bytes, method: bytes, target: bytes, peer: str, bare: _Bare | None, *, declared: bool
     ) -> bytes:
         """The same once the table may be believed again: it also says which path secrets are in force."""
         fresh = await self._freshness.refresh()
@@ -142,7 +158,7 @@ class Responder:
         method: bytes,
         target: bytes,
         peer: str,
-        bare: tuple[Dialect, str] | None,
+        bare: _Bare | None,
         *,
         declared: bool,
         fresh: bool,
@@ -153,8 +169,8 @@ class Responder:
             and not self._table.rules.path_secrets
             and self._kind_of(peer) in bare[0].kinds
         ):
-            dialect, prefix = bare
-            rest, by_secret = b"", False
+            dialect, prefix, rest = bare
+            by_secret = False
         else:
             endpoint = auth_endpoint(target)
             if endpoint is None:

@@ -13,6 +13,7 @@ OWN_PATHS = frozenset(
 )
 """The paths on an application's host that are ours, in their canonical form."""
 ABOVE_OWN = tuple(f"{prefix}/".encode() for prefix in PREFIXES)
+_ABOVE_AUTH = tuple(above + b"auth/" for above in ABOVE_OWN)
 
 _HOST = re.compile(rb"[?&]host=([^&]*)")
 # The rest begins at a slash or a question mark: only a dialect that expects a path of the visitor's there reads it.
@@ -40,7 +41,7 @@ def auth_endpoint(target: bytes) -> Endpoint | None:
 
 def below_auth(target: bytes) -> bool:
     """Whether a target lies where checks are asked, well-formed or not."""
-    return target.startswith(tuple(above + b"auth/" for above in ABOVE_OWN))
+    return target.startswith(_ABOVE_AUTH)
 
 
 def chosen_host(rest: bytes) -> bytes | None:
