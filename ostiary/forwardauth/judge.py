@@ -15,6 +15,7 @@ from ostiary.forwardauth import decide
 from ostiary.forwardauth.assertion import Assertions
 from ostiary.forwardauth.decide import Verdict
 from ostiary.forwardauth.dialects.addresses import OWN_PATHS
+from ostiary.forwardauth.handoff import origin_of
 from ostiary.forwardauth.headers import LARGEST, Unsaid, anonymous, answer, basic_credentials, identity
 from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.machines import Machines, Wanted
@@ -172,7 +173,7 @@ class Judge:
             # What is disabled has no open side; and where it is unknown what names somebody, nobody passes as nobody.
             return outcome
         path = canonical_path(asked.target)
-        if served.doors.is_open(f"{asked.scheme}://{asked.host_key}", path):
+        if served.doors.is_open(origin_of(served, asked.host_key), path):
             return Outcome(Verdict.ALLOW, "open_path", served, anonymous(served.headers), by_machine=outcome.by_machine)
         if served.doors.preflight and path is not None and is_preflight(asked):
             return Outcome(Verdict.ALLOW, "preflight", served, anonymous(served.headers), by_machine=outcome.by_machine)
