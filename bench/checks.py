@@ -58,7 +58,7 @@ def beside_nginx(report: Report, directory: Path, port: int, *, rounds: int, cou
             Candidate("nginx answering a constant", pid, address, questions(browsers), 200),
             Candidate("allowed", server.pid, server.address, questions(browsers), 200),
             Candidate("sign in", server.pid, server.address, questions(browsers, lambda _: ""), 401),
-            Candidate("a spoiled cookie", server.pid, server.address, questions(browsers, _spoiled), 401),
+            Candidate("a spoiled cookie", server.pid, server.address, questions(browsers, spoiled), 401),
         ]
         for keep, mode in MODES:
             found = measured(candidates, rounds=rounds, count=count if keep else count // 2, keep=keep)
@@ -69,7 +69,8 @@ def beside_nginx(report: Report, directory: Path, port: int, *, rounds: int, cou
                 report.add(Line(f"check, {mode}", name, value, "µs", "nginx", ratio, promised))
 
 
-def _spoiled(cookie: str) -> str:
+def spoiled(cookie: str) -> str:
+    """A cookie whose last character somebody has changed."""
     return cookie[:-1] + ("A" if cookie[-1] != "A" else "B")
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from bench.dialects import dialects as measured_dialects
+from bench.growth import growth as measured_growth
 from bench.peers.compare import compared
 from bench.results import Run, this_machine
 from bench.through import through
@@ -22,4 +24,17 @@ def proxies(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run
     return Run("proxies", lines=tuple(lines), machine=this_machine(rounds))
 
 
-REQUESTED: Final[Mapping[str, Callable[..., Run]]] = MappingProxyType({"peers": peers, "proxies": proxies})
+def dialects(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
+    rounds = 2 if quick else 9
+    lines = measured_dialects(directory, rounds=rounds, count=1000 if quick else 10_000)
+    return Run("dialects", lines=tuple(lines), machine=this_machine(rounds))
+
+
+def growth(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
+    lines = measured_growth(directory, checks=100_000 if quick else 10_000_000)
+    return Run("growth", lines=tuple(lines), machine=this_machine(1))
+
+
+REQUESTED: Final[Mapping[str, Callable[..., Run]]] = MappingProxyType(
+    {"peers": peers, "proxies": proxies, "dialects": dialects, "growth": growth}
+)

@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import re
-import sysconfig
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -40,16 +39,10 @@ class Run:
 def this_machine(rounds: int) -> str:
     """Where and how a run was made, in one sentence."""
     day = datetime.now(UTC).strftime("%d %B %Y").lstrip("0")
-    build = "optimised" if "--enable-optimizations" in (_config("CONFIG_ARGS") or "") else "not optimised"
     return (
         f"Measured on {day} on {os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}, "
-        f"Python {platform.python_version()} ({build}); medians of {rounds} rounds."
+        f"Python {platform.python_version()}; {'one run' if rounds == 1 else f'medians of {rounds} rounds'}."
     )
-
-
-def _config(name: str) -> str | None:
-    value = sysconfig.get_config_var(name)
-    return None if value is None else str(value)
 
 
 def store(run: Run, place: Path = PLACE) -> None:
