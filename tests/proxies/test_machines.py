@@ -1,6 +1,7 @@
 """A program with an app password, through each proxy."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ TAKES_OFF = ("envoy-http", "envoy-grpc")
 """Those that take a credential off by themselves; the others need an address with a path secret."""
 
 
-@pytest.fixture
-def taken(door: Standing) -> Iterator[Standing]:
-    """hello takes machines for as long as the test runs; Anna has an app password there."""
+@contextmanager
+def app_password(door: Standing) -> Iterator[None]:
+    """hello takes machines for as long as it lasts, and Anna has an app password there."""
     slug = f"hello-{door.stand.name}"
     secret_key = (Path(door.installation.folder) / "secret_key").read_text().split()[0]
     provider = "SELECT provider_id FROM applications WHERE slug = ?"
@@ -33,9 +34,15 @@ def taken(door: Standing) -> Iterator[Standing]:
         " WHERE u.username = ? AND a.slug = ?",
         *(token, token, Secrets([secret_key]).hash(PURPOSE, KEY.encode()), ANNA[0], slug),
     )
-    yield door
+    yield
     door.installation.sql("DELETE FROM tokens WHERE id = ?", token)
     door.installation.sql(switch, 0, slug)
+
+
+@pytest.fixture
+def taken(door: Standing) -> Iterator[Standing]:
+    with app_password(door):
+        yield door
 
 
 def test_a_program_comes_in_until_its_password_is_one_no_more(taken: Standing) -> None:
