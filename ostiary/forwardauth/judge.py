@@ -95,7 +95,7 @@ class Judge:
             return Outcome(Verdict.UNDECIDABLE, "base_url_unset")
         if asked.target is not None and asked.target.partition(b"?")[0] in OWN_PATHS:
             doors = [door for door in rules.at(asked.host_key) if door.rules is not None]
-            if doors:
+            if doors and all(door.headers.readable for door in doors):
                 # Whichever of the host's applications this reaches, none of them is told of anybody.
                 ready = anonymous(*(door.headers for door in doors))
                 return Outcome(Verdict.ALLOW, "own_path", doors[0], ready)
@@ -112,7 +112,7 @@ class Judge:
         authorization = None if served.machines is None else asked.authorization
         if authorization is None:
             return self._unless_open(asked, Outcome(Verdict.SIGN_IN, entry, served))
-        client_ip = visitor(asked.head, asked.peer, self._proxies)
+        client_ip = visitor(asked.head, self._proxies)
         machine = yield from self._machines.identify(served, authorization, client_ip, now)
         if isinstance(machine, Wanted):
             return Outcome(Verdict.UNDECIDABLE, "issuer_keys", served, wanted=machine.uri)
@@ -139,7 +139,7 @@ class Judge:
         if not self._assertions.ready(served):
             return Outcome(Verdict.UNDECIDABLE, "no_signing_key")
         table, by_machine = self._table, isinstance(kept, Machine)
-        client_ip = visitor(asked.head, asked.peer, self._proxies)
+        client_ip = visitor(asked.head, self._proxies)
         opinion = self.opinion(
             served, person, host=asked.host_key, target=asked.target, method=asked.method, client_ip=client_ip
         )

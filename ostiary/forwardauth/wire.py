@@ -35,16 +35,15 @@ class Asked:
         return header(self.head, b"authorization")
 
 
-def visitor(head: bytes, peer: str, proxies: Proxies) -> str:
-    """The visitor's address: the rightmost of X-Forwarded-For that no declared proxy vouches for; "" if unreadable.
+def visitor(head: bytes, proxies: Proxies) -> str:
+    """The visitor's address: the rightmost of X-Forwarded-For that no declared proxy vouches for; "" if it is unknown.
 
-    Only a declared peer's word counts; from any other the peer itself is the visitor.
+    Whoever asks is a proxy, declared or by a secret; its own address is never taken for the visitor's, or a rule about
+    networks would let everybody in where it passes no address on.
     """
-    if proxies.kind_of(peer) is None:
-        return peer
-    nearest = peer
+    nearest = ""
     lines = re.findall(rb"\r\nx-forwarded-for:([^\r]*)", head, re.IGNORECASE)
-    for part in reversed(b",".join(lines).split(b",") if lines else []):
+    for part in reversed(b",".join(lines).split(b",")):
         try:
             nearest = str(ip_address(part.strip().decode("ascii")))
         except ValueError:
