@@ -106,7 +106,7 @@ async def rules_of(r: Reading, application: Application, compiler: Compiler) -> 
                 binding_id=binding.id,
                 order=binding.order,
                 kind=bound.target.kind,
-                key=str(binding.user_id or binding.group_id or binding.policy_id),
+                key=str(binding.user_id or binding.group_id or binding.policy_id or ""),
                 name=bound.target.name,
                 negate=binding.negate,
                 enabled=binding.enabled,

@@ -280,6 +280,8 @@ class Rules:
             else (Kind.GROUP, group_id)
             if group_id is not None
             else (Kind.POLICY, policy_id)
+            if policy_id is not None
+            else (Kind.LOST, "")
         )
         return Rule(
             binding_id=binding_id,

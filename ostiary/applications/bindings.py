@@ -7,7 +7,7 @@ it to decide. Taking the last one away opens nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -29,10 +29,14 @@ _HIGHEST_ORDER = 1_000_000
 
 @dataclass(frozen=True)
 class Target:
-    """Whom or what a binding names: a username, a group's name or a policy's name."""
+    """Whom or what a binding names: a username, a group's name or a policy's name; nothing if that was deleted."""
 
     kind: Kind
     name: str
+
+
+LOST: Final = Target(Kind.LOST, "")
+"""What all bindings name whose own was deleted."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,9 @@ class Bindings:
         async with self._database.writing() as w:
             application = await application_of(w, slug)
             for target in targets:
+                if target == LOST:
+                    await self._remove_lost(w, application, by)
+                    continue
                 binding = await _existing(w, application, target)
                 if binding is None:
                     raise NotFound(
@@ -92,6 +99,18 @@ class Bindings:
                     )
                 await w.delete(binding)
                 await self._record(w, Action.MODEL_DELETED, slug, target, by)
+
+    async def _remove_lost(self, w: Writing, application: Application, by: Actor) -> None:
+        named = (PolicyBinding.user_id, PolicyBinding.group_id, PolicyBinding.policy_id)
+        query = select(PolicyBinding).where(
+            PolicyBinding.application_id == application.id, *(column.is_(None) for column in named)
+        )
+        lost = (await w.scalars(query)).all()
+        if not lost:
+            raise NotFound("binding.not_found", f"deleted: {application.slug} has no binding of that kind.")
+        for binding in lost:
+            await w.delete(binding)
+            await self._record(w, Action.MODEL_DELETED, application.slug, LOST, by)
 
     async def _record(self, w: Writing, action: Action, slug: str, target: Target, by: Actor, **more: Any) -> None:
         subject = {"application": slug, "kind": str(target.kind), "name": target.name}
@@ -158,10 +177,14 @@ async def bindings_of(r: Reading, application_id: str) -> Sequence[Bound]:
 def _target(username: str | None, group: str | None, policy: str | None) -> Target:
     if username is not None:
         return Target(Kind.USER, username)
-    return Target(Kind.GROUP, group) if group is not None else Target(Kind.POLICY, policy or "")
+    if group is not None:
+        return Target(Kind.GROUP, group)
+    return Target(Kind.POLICY, policy) if policy is not None else LOST
 
 
 async def _subject(r: Reading, target: Target) -> tuple[str, int | str]:
+    if target == LOST:
+        raise InvalidInput("binding.target_missing", "A binding names a user, a group or a policy.")
     if target.kind == Kind.USER:
         return "user_id", (await by_username(r, target.name)).id
     if target.kind == Kind.GROUP:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ostiary.app import Parts
-from ostiary.applications.bindings import Target, bindings_of
+from ostiary.applications.bindings import LOST, Target, bindings_of
 from ostiary.applications.registry import Protected, existing, listed
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
@@ -209,10 +209,17 @@ def bind(
 
 @commands.command()
 def unbind(
-    context: typer.Context, slug: _Slug, group: _Groups = None, user: _Users = None, policy: _Policies = None
+    context: typer.Context,
+    slug: _Slug,
+    group: _Groups = None,
+    user: _Users = None,
+    policy: _Policies = None,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="Those whose user, group or policy was deleted; they never pass.")
+    ] = False,
 ) -> None:
     """Take bindings away. Without any, a bound application is closed to all."""
-    targets = _needed(_targets(group, user, policy))
+    targets = _needed((*_targets(group, user, policy), *((LOST,) if deleted else ())))
 
     async def body(parts: Parts) -> None:
         await parts.bindings.remove(slug, *targets, by=COMMAND)
@@ -307,9 +314,16 @@ async def _say_access(parts: Parts, found: Protected) -> None:
     async with parts.database.reading() as r:
         bound = await bindings_of(r, application.id)
     now = parts.clock.now()
-    in_force = [e for e in bound if e.binding.enabled and (e.binding.expires is None or now < e.binding.expires)]
+    enabled = [e for e in bound if e.binding.enabled and (e.binding.expires is None or now < e.binding.expires)]
+    in_force = [e for e in enabled if e.target != LOST]
+    closed = application.policy_engine_mode == "all" and len(in_force) < len(enabled)
     if application.access == "everyone":
         say("Access: everyone who is signed in." + (" Its bindings are not asked." if bound else ""))
+    elif closed:
+        say(
+            "Access: nobody, for all bindings are needed and what one of them named was deleted. Take it away:"
+            f" ostiary app unbind {application.slug} --deleted"
+        )
     elif not in_force:
         say(f"Access: nobody, for no binding is in force. Bind somebody: ostiary app bind {application.slug} --group …")
     else:
@@ -319,7 +333,7 @@ async def _say_access(parts: Parts, found: Protected) -> None:
         notes = [
             "not" if binding.negate else "",
             entry.target.kind,
-            entry.target.name,
+            entry.target.name or "(deleted)",
             "" if binding.enabled else "(disabled)",
             f"(until {binding.expires:%Y-%m-%d %H:%M} UTC)" if binding.expires else "",
         ]

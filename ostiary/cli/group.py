@@ -163,8 +163,8 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     force: _Force = False,
 ) -> None:
-    """Delete a group, its memberships and its bindings; what only it opened stays closed."""
-    asking.confirmed(f"Delete {name}, its memberships and its bindings?", yes=yes)
+    """Delete a group and its memberships. Its bindings stay and never pass: what needed it stays closed."""
+    asking.confirmed(f"Delete {name} and its memberships? Its bindings stay and never pass.", yes=yes)
 
     async def body(parts: Parts) -> None:
         async with parts.database.reading() as r:

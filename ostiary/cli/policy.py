@@ -77,9 +77,10 @@ def set_command(
 
 @commands.command()
 def delete(context: typer.Context, name: _Name) -> None:
-    """Delete a policy and its bindings. What was bound by it alone stays closed."""
+    """Delete a policy. Its bindings stay and never pass: what needed it stays closed."""
     bindings = run(context, lambda parts: parts.policies.delete(name, by=COMMAND))
-    say(f"Policy {name} is deleted, and {bindings} binding{'' if bindings == 1 else 's'} with it.")
+    left = " 1 binding that named it stays" if bindings == 1 else f" {bindings} bindings that named it stay"
+    say(f"Policy {name} is deleted." + (f"{left} and never pass{'es' if bindings == 1 else ''}." if bindings else ""))
 
 
 @commands.command("test")

@@ -69,6 +69,8 @@ class Kind(StrEnum):
     USER = "user"
     GROUP = "group"
     POLICY = "policy"
+    LOST = "lost"
+    """Whom or what the binding named was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,8 @@ def _ask(rule: Rule, subject: Subject, question: Question) -> Reason:
         met = rule.key in subject.groups
         text = f"The person is {'' if met else 'not '}in group {rule.name}."
         return _settle(rule, met, text)
+    if rule.kind == Kind.LOST:
+        return Reason(rule, Result.ERROR, "Whom or what the binding named was deleted, so it never passes.")
     return Reason(rule, Result.ERROR, "The binding's kind is not one that exists.")
 
 

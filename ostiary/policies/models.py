@@ -20,22 +20,23 @@ class Policy(Base):
 
 
 class PolicyBinding(Base):
-    """Ties a user, group or policy to an application. Deleting any end deletes the binding, never the need for one."""
+    """Ties a user, group or policy to an application. One whose subject was deleted stays and never passes: in an
+    application that needs every binding, its going must not let in whom the others let in."""
 
     __tablename__ = "policy_bindings"
     __table_args__ = (
         CheckConstraint(
             "(CASE WHEN user_id IS NULL THEN 0 ELSE 1 END + CASE WHEN group_id IS NULL THEN 0 ELSE 1 END"
-            " + CASE WHEN policy_id IS NULL THEN 0 ELSE 1 END) = 1",
+            " + CASE WHEN policy_id IS NULL THEN 0 ELSE 1 END) <= 1",
             name="one_subject",
         ),
     )
 
     id: Mapped[Id]
     application_id: Mapped[str] = mapped_column(ForeignKey("applications.id", ondelete="CASCADE"), index=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
-    policy_id: Mapped[str | None] = mapped_column(ForeignKey("policies.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id", ondelete="SET NULL"), index=True)
+    policy_id: Mapped[str | None] = mapped_column(ForeignKey("policies.id", ondelete="SET NULL"), index=True)
     order: Mapped[int] = mapped_column(default=0)
     negate: Mapped[bool] = mapped_column(default=False)
     enabled: Mapped[bool] = mapped_column(default=True)

@@ -60,7 +60,7 @@ class Policies:
             return policy
 
     async def delete(self, name: str, *, by: Actor) -> int:
-        """Deletes a policy and answers how many bindings went with it; what needed them stays closed to others."""
+        """Deletes a policy and answers how many bindings named it; they stay, and never pass."""
         async with self._database.writing() as w:
             policy = await by_name(w, name)
             bindings = await uses(w, policy)

@@ -2,11 +2,11 @@ from datetime import timedelta
 
 import pytest
 
-from ostiary.applications.bindings import Bound, Target, bindings_of
+from ostiary.applications.bindings import LOST, Bound, Target, bindings_of
 from ostiary.applications.registry import existing
 from ostiary.directory.models import Group, User
 from ostiary.events.record import COMMAND
-from ostiary.kit.errors import NotFound, OstiaryError
+from ostiary.kit.errors import InvalidInput, NotFound, OstiaryError
 from ostiary.policies.engine import Kind
 from tests.applications.conftest import House
 
@@ -58,6 +58,11 @@ async def test_whatever_disappears_opens_nothing(hello: House, gone: str) -> Non
             await w.delete(await w.get_one(User, 1))
     if gone == "policy":
         assert await hello.policies.delete("p", by=COMMAND) == 1
+    access, left = await bound(hello)
+    assert (access, [entry.target for entry in left]) == ("bound", [LOST])
+    with pytest.raises(InvalidInput):
+        await hello.bindings.put("hello", LOST, by=COMMAND)
+    await hello.bindings.remove("hello", LOST, by=COMMAND)
     assert await bound(hello) == ("bound", [])
 
 

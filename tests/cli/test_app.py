@@ -209,7 +209,7 @@ def test_the_life_of_a_policy(ostiary: Ostiary, tmp_path: Path) -> None:
     assert ostiary("policy", "show", "piped").out == "user.username == 'bob'\n"
     assert ostiary("policy", "set", "level", "-e", "false", "--name", "never").status == 0
     assert "bob may not open hello" in ostiary("access", "explain", "bob", "hello").out
-    assert "1 binding with it" in ostiary("policy", "delete", "never").out
+    assert "1 binding that named it stays" in ostiary("policy", "delete", "never").out
     assert "Access: nobody" in ostiary("app", "show", "hello").out
 
 
