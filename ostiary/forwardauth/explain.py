@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from ostiary.access.served import Served
 from ostiary.access.table import Person
-from ostiary.forwardauth import decide
+from ostiary.forwardauth import circle, decide
 from ostiary.forwardauth.decide import Verdict
 from ostiary.forwardauth.dialects.addresses import PREFIXES
 from ostiary.forwardauth.judge import Opinion, Outcome
+from ostiary.forwardauth.tickets import Attempt
 from ostiary.forwardauth.wire import Asked
 from ostiary.web.pages import Pages
 from ostiary.web.visits import Visit
@@ -162,9 +163,9 @@ class Explain:
             contact=served.contact,
         )
 
-    def loop(self, visit: Visit, served: Served, person: Person, host: str, seen: str, again: str) -> Response:
-        refused = decide.SENTENCES.get(seen, "The check did not find your sign-in.")
-        scheme = "https" if served.secure else "http"
+    def loop(self, visit: Visit, served: Served, person: Person, attempt: Attempt, again: str) -> Response:
+        """The end of a circle: what the check saw, and what that points to."""
+        refused = decide.SENTENCES.get(attempt.seen, "The check did not find your sign-in.")
         return self.page(
             visit,
             "forward_auth.loop",
@@ -172,14 +173,14 @@ class Explain:
             f"You are signed in as {person.subject.username}, and you may open this application. But each time you"
             " come back to it, its proxy asks us again and the check refuses.",
             f"What the check saw: {refused}",
-            f"The application is registered as {scheme}://; opened any other way, its cookie does not reach us. A proxy"
-            " that drops cookies, or a browser that refuses them, has the same effect.",
+            *circle.sentences(served, attempt.seen, attempt.saw),
             status=400,
             facts=(
-                ("Address", host),
                 ("Registered as", served.origin + served.path),
-                ("Cookie", served.cookie.name(served.secure)),
-                ("Seen by the check", seen or "unknown"),
+                ("Host seen", attempt.host),
+                *circle.facts(served, attempt.saw),
+                ("Cookie expected", served.cookie.name(served.secure)),
+                ("Seen by the check", attempt.seen or "unknown"),
             ),
             actions=(("Try again", again),),
             contact=served.contact,

@@ -6,6 +6,7 @@ from ostiary.access.served import Served
 from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.forwardauth import tickets
+from ostiary.forwardauth.circle import NOTHING, Saw, look
 from ostiary.forwardauth.tickets import ATTEMPT_SECONDS, CALLBACK, CLEAN, IN_PLACE, Attempt
 from ostiary.forwardauth.wire import Asked, is_navigation, is_shown
 from ostiary.kit.clock import Clock
@@ -44,6 +45,7 @@ class Handoff:
         method: str,
         cookies: str,
         seen: str,
+        saw: Saw,
         now: datetime,
     ) -> tuple[str, str | None]:
         """(signed attempt, Set-Cookie line or None). The browser's attempt cookie is kept if it is a good one, so that
@@ -56,11 +58,20 @@ class Handoff:
             value, _ = cookie.mint(self._secrets)
             set_cookie = cookie.header(value, served.secure, max_age=ATTEMPT_SECONDS)
         secret = cookie.verify(self._secrets, value) or b""
-        attempt = self._attempt(served, kind, host, target, method, nonce_hash(secret), seen, now)
+        attempt = self._attempt(served, kind, host, target, method, nonce_hash(secret), seen, saw, now)
         return tickets.sign(self._secrets, attempt), set_cookie
 
     def _attempt(
-        self, served: Served, kind: str, host: str, target: bytes, method: str, nonce: str, seen: str, now: datetime
+        self,
+        served: Served,
+        kind: str,
+        host: str,
+        target: bytes,
+        method: str,
+        nonce: str,
+        seen: str,
+        saw: Saw,
+        now: datetime,
     ) -> Attempt:
         return Attempt(
             kind=kind,
@@ -71,6 +82,7 @@ class Handoff:
             seen=seen,
             expires=int(now.timestamp()) + ATTEMPT_SECONDS,
             url_hash=tickets.url_hash(host, target),
+            saw=saw,
         )
 
     def attempt(self, served: Served, asked: Asked, seen: str, now: datetime) -> tuple[bytes, ...]:
@@ -82,7 +94,8 @@ class Handoff:
         if not is_shown(asked):
             return ()
         if not is_navigation(asked):
-            lost = self._attempt(served, IN_PLACE, asked.host_key, asked.target or b"/", asked.method, "", seen, now)
+            target = asked.target or b"/"
+            lost = self._attempt(served, IN_PLACE, asked.host_key, target, asked.method, "", seen, NOTHING, now)
             return (b"X-Ostiary-Attempt: " + tickets.sign(self._secrets, lost).encode("ascii"),)
         text, set_cookie = self.begin(
             served,
@@ -92,6 +105,7 @@ class Handoff:
             method=asked.method,
             cookies=asked.cookies,
             seen=seen,
+            saw=look(asked.scheme, asked.dialect.name, asked.cookies),
             now=now,
         )
         lines = (b"X-Ostiary-Attempt: " + text.encode("ascii"),)
@@ -115,6 +129,7 @@ class Handoff:
             method=asked.method,
             cookies=asked.cookies,
             seen=seen,
+            saw=look(asked.scheme, asked.dialect.name, asked.cookies),
             now=now,
         )
         line = f"Location: {base_url}{asked.prefix}/start?attempt={text}&rd={url}".encode("ascii")
@@ -126,7 +141,7 @@ class Handoff:
         if asked.dialect.redirects:
             return b"Location: " + location(origin_of(served, asked.host_key), asked.target or b"/").encode("ascii")
         target = asked.target or b"/"
-        attempt = self._attempt(served, CLEAN, asked.host_key, target, asked.method, "", "", now)
+        attempt = self._attempt(served, CLEAN, asked.host_key, target, asked.method, "", "", NOTHING, now)
         return b"X-Ostiary-Attempt: " + tickets.sign(self._secrets, attempt).encode("ascii")
 
     # On our host, for a person who may enter

@@ -16,6 +16,7 @@ from ostiary.access.table import AccessTable
 from ostiary.flows.intent import Intent
 from ostiary.flows.start import AUTHENTICATION, Start
 from ostiary.forwardauth import tickets
+from ostiary.forwardauth.circle import SESSION_LIVE, look
 from ostiary.forwardauth.explain import Explain, prefix_of
 from ostiary.forwardauth.handoff import Handoff, origin_of
 from ostiary.forwardauth.identify import Identify
@@ -152,7 +153,8 @@ class StartPage:
             target=wanted.target,
             method=method,
             cookies=cookies,
-            seen=found if isinstance(found, str) else "session_live",
+            seen=found if isinstance(found, str) else SESSION_LIVE,
+            saw=look(visit.client.scheme, "", cookies),
             now=now,
         )
         # The address goes last and unescaped: escaping what is escaped already would make it outgrow buffers.
@@ -231,7 +233,7 @@ class StartPage:
         if before >= MOST:
             person = await self._freshness.ask(self._table.load_person(session.user_id))
             if person is not None:
-                return self._explain.loop(visit, wanted.served, person, wanted.host, attempt.seen, wanted.url)
+                return self._explain.loop(visit, wanted.served, person, attempt, wanted.url)
         ticket = await self._handoff.issue(
             attempt,
             served=wanted.served,

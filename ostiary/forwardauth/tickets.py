@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from ostiary.forwardauth.circle import NOTHING, Saw
 from ostiary.kit.errors import InvalidInput
 from ostiary.kit.tokens import b64, digest, unb64
 from ostiary.kit.urls import location
@@ -32,7 +33,7 @@ class Attempt:
 
     The address itself travels beside it as ``rd``, and ``url_hash`` holds it fast: proxies read an answer's head into a
     small buffer, and a long address must not be written twice. ``seen`` is why the check, or ``start``, found no
-    session.
+    session, and ``saw`` what it saw beside.
     """
 
     kind: str
@@ -43,11 +44,14 @@ class Attempt:
     seen: str
     expires: int
     url_hash: str
+    saw: Saw = NOTHING
 
 
 def sign(secrets: Secrets, attempt: Attempt) -> str:
     """The URL-safe text of an attempt."""
-    fields = [getattr(attempt, name) for name in Attempt.__slots__]
+    saw = attempt.saw
+    fields = [*(getattr(attempt, name) for name in Attempt.__slots__[:-1])]
+    fields += [saw.scheme, saw.dialect, saw.cookies, saw.more]
     body = json.dumps(fields, separators=(",", ":")).encode()
     return b64(body + secrets.mac(_PURPOSE, body))
 
@@ -59,7 +63,8 @@ def read(secrets: Secrets, text: str, now: datetime) -> Attempt:
         body, mac = raw[:-_MAC], raw[-_MAC:]
         if not secrets.check_mac(_PURPOSE, body, mac):
             raise InvalidInput("attempt.invalid", "not signed by us")
-        attempt = Attempt(*json.loads(body))
+        *fields, scheme, dialect, cookies, more = json.loads(body)
+        attempt = Attempt(*[*fields, Saw(scheme, dialect, tuple(cookies), more)])
     except (InvalidInput, ValueError, TypeError) as error:
         raise InvalidInput(
             "attempt.invalid", "This sign-in link is damaged; please open the application again.", field="attempt"
