@@ -154,6 +154,7 @@ async def house(
     idle: int = 28_800,
     absolute: int = 1_209_600,
     unused: bool = False,
+    declared: str = "10.0.0.0/8",
 ) -> AsyncIterator[House]:
     """Builds one on a fresh database, with its default flows and two people, `ada` and `bob`.
 
@@ -176,7 +177,7 @@ async def house(
     setup = Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users)
     stages["initial_setup"] = InitialSetup(setup)
     executor = Executor(database=database, clock=clock, secrets=secrets, stages=stages)
-    proxies = Proxies([ProxyRule.parse("10.0.0.0/8", "any")])
+    proxies = Proxies([ProxyRule.parse(declared, "any")])
     address = Address(configured=base_url, database=database)
     static = Static(PACKAGE / "static")
     pages = Pages(templates=PACKAGE / "templates", static=static, title="Ostiary", contact="help@example.com")

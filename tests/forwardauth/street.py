@@ -122,8 +122,8 @@ class Browser(OwnBrowser):
 
 @asynccontextmanager
 async def street(database: Database, url: str, clock: FakeClock, **settings: Any) -> AsyncIterator[Street]:
-    """Builds one on a fresh database."""
-    async with pages(database, clock) as built:
+    """Builds one on a fresh database; ``settings`` are those of its pages."""
+    async with pages(database, clock, **settings) as built:
         house = House(url, clock, secrets=built.secrets, proxies=(("127.0.0.0/8", "any"), ("10.0.0.0/8", "any")))
         explain = Explain(pages=built.pages, contact="help@example.com")
         shared: dict[str, Any] = {
