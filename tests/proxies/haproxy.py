@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from tests.proxies.stand import EXAMPLES, Place, Stand
+from tests.proxies.stand import Place, Stand
 
 BINARY = "/usr/sbin/haproxy"
 
@@ -22,10 +22,10 @@ def start(place: Place) -> None:
     run(place, text)
 
 
-def run(place: Place, text: str, lua: str = "haproxy/ostiary.lua") -> None:
-    """Runs HAProxy with this configuration at the place's port."""
+def run(place: Place, text: str) -> None:
+    """Runs HAProxy with this configuration, and our action, at the place's port."""
     script = place.folder / "ostiary.lua"
-    script.write_text((EXAMPLES / lua).read_text())
+    script.write_text(place.example("haproxy/ostiary.lua"))
     text = text.replace("/etc/haproxy/ostiary.lua", str(script)).replace("bind :80", f"bind 127.0.0.1:{place.port}")
     file = place.folder / "haproxy.cfg"
     file.write_text(text)

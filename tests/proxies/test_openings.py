@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxies import caddy, nginx, traefik
+from tests.proxies import caddy, envoy, haproxy, nginx, traefik
 from tests.proxies.installation import ANNA, Installation
 from tests.proxies.stand import Place, Standing, standing
 from tests.proxies.test_advisories import WAYS, below, raw, readings
 from tests.proxies.test_spoofing import IDENTITY, identities
 from tests.rig.client import exchange
 
-DOORS = {stand.name: stand for stand in (*nginx.STANDS, *traefik.STANDS, *caddy.STANDS)}
+DOORS = {stand.name: stand for stand in (*nginx.STANDS, *traefik.STANDS, *caddy.STANDS, *envoy.STANDS, *haproxy.STANDS)}
 
 
 class Edited(Place):
@@ -82,6 +82,9 @@ def opened(*openings: tuple[str, str, str]) -> pytest.MarkDecorator:
     ("caddy", "request_header -Remote", "Remote-User"),
     ("caddy-debian", r"request_header -\*_\*", "X_Authentik_Username"),
     ("caddy-debian", r"request_header -\*\.\*", "X.Authentik.Username"),
+    ("haproxy", r"^    clean\(txn", "X_Authentik_Username"),
+    ("haproxy", r"^    clean\(txn", "X.Authentik.Username"),
+    ("haproxy", r"^    clean\(txn", "Remote-User"),
 )
 def test_fa_19_fa_20_fa_22_a_forged_identity_arrives_without_the_line_and_not_with_it(
     door: Standing, tmp_path: Path, line: str, name: str
@@ -101,6 +104,23 @@ def test_fa_14_a_name_is_lost_without_the_line_and_not_with_it(
     assert forged(door, tokens=f"close, {name}")["X-authentik-username"] == {ANNA[0]}
     with edited(door.stand.name, door.installation, tmp_path, without(line)) as opening:
         assert "X-authentik-username" not in forged(opening, tokens=f"close, {name}")
+
+
+@pytest.mark.parametrize("proxy", ["envoy-http", "envoy-grpc"])
+def test_fa_19_fa_20_envoy_needs_its_filter_against_other_signs_than_ostiary_removes(
+    installation: Installation, tmp_path: Path, proxy: str
+) -> None:
+    """The documented files are asked about every sign in the spoofing matrix; here nothing but Ostiary closes."""
+
+    def edit(text: str) -> str:
+        return re.sub(
+            r"(?m)^.*headers_with_underscores_action.*\n", "", text.replace("|[a-z0-9-]*[^a-z0-9:-].*", "", 1)
+        ).replace("common_http_protocol_options:", "common_http_protocol_options: {}")
+
+    with edited(proxy, installation, tmp_path, edit) as door:
+        assert forged(door, "X!Authentik!Username")["X-authentik-username"] == {ANNA[0], "forged"}
+        for name in ("X_Authentik_Username", "X_Authentik-Username", "X.Authentik.Username", "Remote-User"):
+            assert not any("forged" in value for values in forged(door, name).values() for value in values), name
 
 
 @pytest.mark.parametrize("spelled", [str.lower, str.upper], ids=["lower", "upper"])
