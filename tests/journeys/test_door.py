@@ -194,7 +194,7 @@ def test_ticket_opens_once(house: House) -> None:
     assert TITLES["hello"] not in reply.body.decode()
 
 
-def answers_of_each_worker(house: House, agent: Agent) -> list[set[int]]:
+def answers_of_each_worker(house: House, agent: Agent, *headers: tuple[str, str]) -> list[set[int]]:
     """What each worker answers while all others stand still; they share one listening socket."""
     workers = house.workers()
     assert len(workers) == 2
@@ -204,7 +204,7 @@ def answers_of_each_worker(house: House, agent: Agent) -> list[set[int]]:
         for other in others:
             os.kill(other, signal.SIGSTOP)
         try:
-            answers.append({agent.get(house.url("vault")).status for _ in range(5)})
+            answers.append({agent.get(house.url("vault"), *headers).status for _ in range(5)})
         finally:
             for other in others:
                 os.kill(other, signal.SIGCONT)
@@ -222,6 +222,19 @@ def test_revocation_closes_the_door_in_every_worker_within_a_second(house: House
     assert [200 in answers for answers in answers_of_each_worker(house, agent)] == [False, False]
     if "app" in REVOCATIONS[name]:
         house.ostiary("app", "enable", "vault")
+
+
+def test_app_password_that_is_deleted_opens_no_worker_a_second_later(house: House) -> None:
+    house.ostiary("app", "set", "vault", "--header-authentication")
+    key = house.ostiary("token", "create", "nightly", "--user", BERT[0], "--app", "vault").strip()
+    program = house.agent()
+    come = "Authorization", f"Bearer {key}"
+    time.sleep(1)
+    assert answers_of_each_worker(house, program, come) == [{200}, {200}]
+    house.ostiary("token", "delete", "nightly", "--yes")
+    time.sleep(1)
+    assert [200 in answers for answers in answers_of_each_worker(house, program, come)] == [False, False]
+    house.ostiary("app", "set", "vault", "--no-header-authentication")
 
 
 @pytest.mark.parametrize("page_url", ["/if/flow/default-authentication-flow/"])
