@@ -22,7 +22,8 @@ type claims struct {
 	Username      string `json:"preferred_username"`
 }
 
-// identity is what X-Ostiary-Jwt-Assertion says; an error for all that Ostiary did not sign for this application just now.
+// identity is what X-Ostiary-Jwt-Assertion says; an error for all that Ostiary did not sign
+// for this application just now.
 func identity(issuer, application, assertion string) (who claims, err error) {
 	answer, err := http.Get(issuer + "/ostiary/jwks.json") // keep the keys for some minutes
 	if err != nil {
@@ -34,7 +35,8 @@ func identity(issuer, application, assertion string) (who claims, err error) {
 		Keys []struct{ Alg, Kid, X, Y string }
 	}
 	parts := strings.Split(assertion, ".")
-	if json.NewDecoder(answer.Body).Decode(&set) != nil || len(parts) != 3 || json.Unmarshal(decoded(parts[0]), &head) != nil {
+	if json.NewDecoder(answer.Body).Decode(&set) != nil || len(parts) != 3 ||
+		json.Unmarshal(decoded(parts[0]), &head) != nil {
 		return who, fmt.Errorf("unreadable")
 	}
 	digest, signature := sha256.Sum256([]byte(parts[0]+"."+parts[1])), decoded(parts[2])

@@ -10,7 +10,8 @@ async function identity(issuer, application, assertion) {
   const jwk = keys.find((key) => key.kid === read(head).kid && key.alg === "ES256");
   if (!jwk || read(head).alg !== "ES256" || more !== undefined) throw new Error("signed by somebody else");
   const key = { key: createPublicKey({ key: jwk, format: "jwk" }), dsaEncoding: "ieee-p1363" };
-  if (!verify("sha256", `${head}.${body}`, key, Buffer.from(signature, "base64url"))) throw new Error("not signed");
+  const signed = Buffer.from(`${head}.${body}`);
+  if (!verify("sha256", signed, key, Buffer.from(signature, "base64url"))) throw new Error("not signed");
   const claims = read(body);
   if (claims.iss !== issuer || claims.aud !== application) throw new Error("for another application");
   if (!(claims.exp > Date.now() / 1000 - 30)) throw new Error("too old");
