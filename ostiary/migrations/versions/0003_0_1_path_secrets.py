@@ -6,7 +6,7 @@ from alembic import op
 from ostiary.storage.base import Instant
 
 revision = "0003_0_1_path_secrets"
-down_revision = "0002_application_fields"
+down_revision = "0002_0_1_application_fields"
 
 
 def upgrade() -> None:

@@ -5,7 +5,7 @@ from alembic import op
 
 from ostiary.storage.base import Instant, Json, Serial
 
-revision = "0002_application_fields"
+revision = "0002_0_1_application_fields"
 down_revision = "0001_first"
 
 
