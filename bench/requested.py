@@ -8,24 +8,25 @@ from typing import Final
 from bench.dialects import dialects as measured_dialects
 from bench.growth import growth as measured_growth
 from bench.peers.compare import compared
+from bench.peers.promises import promises
 from bench.results import Run, this_machine
 from bench.through import through
 
 
 def peers(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
-    rounds = 3 if quick else 9
+    rounds = 3 if quick else 7
     rows = compared(directory, sources, rounds=rounds, count=2000 if quick else 16_000, seconds=1 if quick else 5)
-    return Run("peers", rows=tuple(rows), machine=this_machine(rounds))
+    return Run("peers", rows=tuple(rows), lines=tuple(promises(rows)), machine=this_machine(rounds))
 
 
 def proxies(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
-    rounds = 2 if quick else 7
-    lines = through(directory, sources, rounds=rounds, count=1000 if quick else 6000)
+    rounds = 2 if quick else 5
+    lines = through(directory, sources, rounds=rounds, count=1000 if quick else 4000)
     return Run("proxies", lines=tuple(lines), machine=this_machine(rounds))
 
 
 def dialects(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
-    rounds = 2 if quick else 9
+    rounds = 2 if quick else 7
     lines = measured_dialects(directory, rounds=rounds, count=1000 if quick else 10_000)
     return Run("dialects", lines=tuple(lines), machine=this_machine(rounds))
 

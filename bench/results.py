@@ -30,7 +30,10 @@ class Run:
     machine: str = ""
 
     def table(self) -> str:
-        return row_table(self.rows) if self.rows else Report(list(self.lines)).table()
+        tables = [row_table(self.rows)] if self.rows else []
+        if self.lines:
+            tables.append(Report(list(self.lines)).table())
+        return "\n".join(tables)
 
     def shown(self) -> str:
         return f"{self.table()}\n{self.machine}\n"
@@ -61,8 +64,13 @@ def stored(part: str, place: Path = PLACE) -> Run:
 
 
 def filled(page: str, place: Path = PLACE) -> str:
-    """The page with the tables of the stored runs in it."""
-    return _TABLE.sub(lambda found: f"<!-- run: {found[1]} -->\n{stored(found[1], place).shown()}<!-- end -->", page)
+    """The page with the tables of the stored runs in it; a part that was never stored is left as it is."""
+
+    def table(found: re.Match[str]) -> str:
+        known = (place / f"{found[1]}.json").exists()
+        return f"<!-- run: {found[1]} -->\n{stored(found[1], place).shown()}<!-- end -->" if known else found[0]
+
+    return _TABLE.sub(table, page)
 
 
 def write_page() -> None:

@@ -4,7 +4,16 @@ from pathlib import Path
 
 from bench.peers.rows import Row
 from bench.report import Line
-from bench.results import Run, filled, store, stored
+from bench.requested import REQUESTED
+from bench.results import PAGE, Run, filled, store, stored
+
+
+def test_the_page_shows_the_stored_runs() -> None:
+    page = PAGE.read_text()
+    for part in REQUESTED:
+        assert f"<!-- run: {part} -->" in page
+        assert stored(part).part == part
+    assert filled(page) == page
 
 
 def test_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
