@@ -23,11 +23,11 @@ def commands(stand: Stand) -> Iterator[tuple[tuple[str, ...], str]]:
     for name in APPLICATIONS:
         slug = f"{name}-{stand.name}"
         who = ("--group", "board") if name == "vault" else ("--everyone",)
-        yield ("app", "add", slug, "--host", f"http://{name}.{stand.domain}", "--handoff", stand.handoff, *who), ""
+        where = ("--host", f"http://{name}.{stand.domain}", "--handoff", stand.handoff)
+        yield ("app", "add", slug, *where, *who, *(("--open-path", "/public") if name == "docs" else ())), ""
     # In docs everyone reads what is below /public, those who signed in the rest, and the board what is below /admin.
-    docs = f"http://docs.{stand.domain}"
-    admin = ("app", "add", f"admin-{stand.name}", "--host", f"{docs}/admin", "--handoff", stand.handoff)
-    yield (*admin, "--group", "board"), ""
+    where = ("--host", f"http://docs.{stand.domain}/admin", "--handoff", stand.handoff)
+    yield ("app", "add", f"admin-{stand.name}", *where, "--group", "board"), ""
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +43,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     applications = [command for stand in stands for command in commands(stand)]
     peers = [(stand.name, stand.kind) for stand in stands]
     with installed(tmp_path_factory.mktemp("ostiary"), peers, [*people, *applications]) as running:
-        docs = "UPDATE proxy_providers SET open_paths = ? WHERE external_host LIKE 'http://docs.%' AND path = ''"
-        running.sql(docs, '["/public"]')
         yield running
 
 
