@@ -18,6 +18,7 @@ import httptools
 import pytest
 import uvicorn
 
+from ostiary.forwardauth.grpc import GrpcFace
 from ostiary.forwardauth.responder import Responder
 from ostiary.kit.errors import InvalidInput
 from ostiary.kit.urls import fold_host
@@ -32,7 +33,8 @@ from tests.rig.processes import Processes
 
 TARGETS = 100_000
 PIPELINE = 100
-_CASE = re.compile(rb"\r\nX-Case: (\d+)\r\n", re.IGNORECASE)
+# Every proxy passes Cookie on to the check, and few everything else.
+_CASE = re.compile(r"(?:^|; )case=(\d+)")
 _PIECES = (
     *("/", "/", "/", "/", "a", "b", "x.y", "admin", "public", ".", "..", "...", "?", "?", "&", "=", ";", ":", "@", "!"),
     *(
@@ -109,7 +111,10 @@ class Recorder(threading.Thread):
         self._ready = threading.Event()
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
+        self._grpc = socket.socket()
+        self._grpc.bind(("127.0.0.1", 0))
         self.address: tuple[str, int] = self._socket.getsockname()
+        self.grpc: tuple[str, int] = self._grpc.getsockname()
         self.judged: dict[int, list[tuple[str, bytes | None]]] = {}
         self.cookie = ""
 
@@ -131,7 +136,7 @@ class Recorder(threading.Thread):
 
         class Remembering(Responder):
             def _reply(self, asked: Any, outcome: Any) -> bytes:
-                found = _CASE.search(asked.head)
+                found = _CASE.search(asked.cookies)
                 if found:
                     recorder.judged.setdefault(int(found[1]), []).append((asked.host_key, asked.target))
                 return super()._reply(asked, outcome)
@@ -163,8 +168,11 @@ class Recorder(threading.Thread):
             proxy_headers=False,
         )
         self._server = uvicorn.Server(config)
+        face = GrpcFace(checks=house.responder)
+        await face.start(self._grpc)
         self._ready.set()
         await self._server.serve([self._socket])
+        await face.stop(0)
         await house.close()
 
 
@@ -211,17 +219,19 @@ class _Answering(asyncio.Protocol):
         for head in heads:
             first, *others = head.decode("latin-1").split("\r\n")
             values = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in others)}
-            if "x-case" in values:
+            case = _CASE.search(values.get("cookie", ""))
+            if case:
                 target = first.partition(" ")[2].rpartition(" ")[0]
-                self._lines.setdefault(int(values["x-case"]), []).append((values.get("host", ""), target))
+                self._lines.setdefault(int(case[1]), []).append((values.get("host", ""), target))
             self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
 class _Answers:
-    """Counts whole answers in a stream of bytes."""
+    """Counts whole answers in a stream of bytes; ``last`` after one that ends the connection."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.last = False
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -229,6 +239,7 @@ class _Answers:
 
     def on_message_complete(self) -> None:
         self.count += 1
+        self.last = self.last or not self._parser.should_keep_alive()
 
 
 def drive(address: tuple[str, int], requests: list[bytes]) -> None:
@@ -240,7 +251,7 @@ def drive(address: tuple[str, int], requests: list[bytes]) -> None:
         with socket.create_connection(address, timeout=60) as wire:
             try:
                 wire.sendall(b"".join(batch))
-                while answers.count < len(batch) and (piece := wire.recv(262_144)):
+                while answers.count < len(batch) and not answers.last and (piece := wire.recv(262_144)):
                     answers.feed(piece)
             except (ConnectionError, httptools.HttpParserError):
                 pass
@@ -258,12 +269,13 @@ def test_fa_32_what_is_served_is_what_was_judged(stand: Stand, sqlite_url: str, 
     kinds = dict.fromkeys(("hello", "wiki", "vault", "docs"), Served)
     with Recorder(sqlite_url, stand) as recorder, Processes(tmp_path) as processes:
         # An address of its own, beside those of the whole installation.
-        around = Installation(tmp_path, {}, processes, recorder.address, {stand.name: "127.0.0.1"})
+        around = Installation(tmp_path, {}, processes, recorder.address, recorder.grpc, {stand.name: "127.0.0.1"})
         with standing(stand, around, tmp_path, kinds, straight=True) as door:
             cases = list(targets(STANDS.index(stand), count, hosts))
-            common = f"Cookie: {recorder.cookie}\r\n"
             requests = [
-                f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{common}X-Case: {number}\r\n\r\n".encode("latin-1")
+                f"GET {target} HTTP/1.1\r\nHost: {host}\r\nCookie: {recorder.cookie}; case={number}\r\n\r\n".encode(
+                    "latin-1"
+                )
                 for number, (target, host) in enumerate(cases)
             ]
             drive(door.address, requests)
