@@ -1,6 +1,6 @@
 """Every proxy that is proved, in the order of the table in docs/proxies/README.md."""
 
-from tests.proxies import caddy, envoy, haproxy, nginx, traefik, traefik_ingress_nginx
+from tests.proxies import caddy, envoy, haproxy, haproxy_ingress, nginx, traefik, traefik_ingress_nginx
 
 STANDS = (
     *nginx.STANDS,
@@ -9,4 +9,5 @@ STANDS = (
     *caddy.STANDS,
     *envoy.STANDS,
     *haproxy.STANDS,
+    *haproxy_ingress.STANDS,
 )

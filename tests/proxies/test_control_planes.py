@@ -1,5 +1,5 @@
-"""Manifests for control planes that configure Envoy: each is read, made into what its control plane makes of it, and run
-on Envoy itself."""
+"""Manifests for control planes that configure Envoy: each is read, made into what its control plane makes of it, and
+run on Envoy itself."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxies import caddy, envoy, haproxy, nginx, traefik
 from tests.proxies.installation import ANNA, Installation
 from tests.proxies.stand import Place, Standing, standing
+from tests.proxies.stands import STANDS
 from tests.proxies.test_advisories import WAYS, below, raw, readings
 from tests.proxies.test_spoofing import IDENTITY, identities
 from tests.rig.client import exchange
 
-DOORS = {stand.name: stand for stand in (*nginx.STANDS, *traefik.STANDS, *caddy.STANDS, *envoy.STANDS, *haproxy.STANDS)}
+DOORS = {stand.name: stand for stand in STANDS}
 
 
 class Edited(Place):
@@ -121,6 +121,26 @@ def test_fa_19_fa_20_envoy_needs_its_filter_against_other_signs_than_ostiary_rem
         assert forged(door, "X!Authentik!Username")["X-authentik-username"] == {ANNA[0], "forged"}
         for name in ("X_Authentik_Username", "X_Authentik-Username", "X.Authentik.Username", "Remote-User"):
             assert not any("forged" in value for values in forged(door, name).values() for value in values), name
+
+
+@opened(("haproxy-ingress", "set-header X-Forwarded-(?:Host|Uri|Method)", "X-Forwarded-Host"))
+def test_fa_18_haproxy_ingress_is_told_by_the_visitor_what_was_asked_unless_its_snippet_says_it(
+    door: Standing, tmp_path: Path, line: str, name: str
+) -> None:
+    def enters(where: Standing, *said: tuple[str, str]) -> bool:
+        cookie = where.cookie("hello")
+        where.forget()
+        where.ask("vault", "/", cookie, *said)
+        return bool(where.arrived("vault"))
+
+    says = ((name, door.host("hello")), ("X-Forwarded-Uri", "/"), ("X-Forwarded-Method", "GET"))
+    assert not enters(door, *says)
+    with edited(door.stand.name, door.installation, tmp_path, without(line)) as opening:
+        # Nobody can sign in there, so the session comes from the door beside it.
+        cookie = door.cookie("hello")
+        assert opening.ask("vault", "/", cookie).status == 403
+        opening.ask("vault", "/", cookie, *says)
+        assert len(opening.arrived("vault")) == 1
 
 
 @pytest.mark.parametrize("spelled", [str.lower, str.upper], ids=["lower", "upper"])
