@@ -59,6 +59,28 @@ async def test_fa_30_a_part_that_is_gone_shuts_the_door(house: House, part: str)
                 assert closed(await house.ask_as(dialect, ROOT, given, navigation=navigation)), dialect
 
 
+@pytest.mark.parametrize("part", ["group", "policy"])
+async def test_fa_30_where_every_part_is_needed_one_that_is_gone_lets_nobody_in(house: House, part: str) -> None:
+    """Nor does one that kept somebody out."""
+    staff, barred = await house.group("staff"), await house.group("barred")
+    door = await house.application(access="bound", policy_engine_mode="all")
+    if part == "group":
+        await house.bind(door, group_id=barred, negate=True)
+        await house.bind(door, expression="true")
+    else:
+        await house.bind(door, group_id=staff)
+        await house.bind(door, expression="user.username == 'bob'", negate=True)
+    cookie = await door.session(await house.login(await house.person("ada", staff)))
+    theirs = await door.session(await house.login(await house.person("bob", staff, barred)))
+    assert (await house.ask_as("traefik", ROOT, cookie)).status == 200
+    assert closed(await house.ask_as("traefik", ROOT, theirs, navigation=False))
+    await house.delete(*((Group, Group.id == barred) if part == "group" else (Policy, Policy.expression != "true")))
+    await house.let_know()
+    for dialect in ALL:
+        for given in (cookie, theirs, None):
+            assert closed(await house.ask_as(dialect, ROOT, given, navigation=False))
+
+
 async def test_fa_30_an_application_without_its_provider_or_a_provider_without_its_application(house: House) -> None:
     door, cookie = await guarded(house)
     await house.update(Application, Application.id == door.application_id, provider_id=None)
