@@ -1,11 +1,14 @@
 """FA-36 and a port in the Host header, through each proxy: whose address a rule sees, and whose door a name opens."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
+from tests.proxies.installation import ANNA
 from tests.proxies.stand import Standing
 from tests.proxies.test_spoofing import SHUT
-from tests.rig.client import ask
+from tests.rig.agent import Agent
+from tests.rig.client import Reply, ask
 
 CLAIMS = ("203.0.113.9", "203.0.113.9, 203.0.113.10", "127.0.0.1, 203.0.113.9", "203.0.113.9, 127.0.0.1")
 HEADERS = ("X-Forwarded-For", "x-forwarded-for", "X_Forwarded_For", "X-Real-IP", "True-Client-IP", "X-Original-For")
@@ -27,6 +30,7 @@ def ruled(door: Standing, expression: str) -> Iterator[None]:
         yield
     finally:
         sql("UPDATE applications SET access = 'everyone' WHERE slug = ?", slug)
+        sql("DELETE FROM policy_bindings WHERE id = 'binding'")
         sql("DELETE FROM policies WHERE id = 'rule'")
 
 
@@ -59,3 +63,25 @@ def test_a_port_in_the_host_header_opens_no_other_application(door: Standing) ->
             ask(door.address, f"http://{named}/", door.host("hello"), *given)
             ask(door.address, f"http://{door.host('hello')}/", named, *given)
     assert not door.arrived("vault")
+
+
+class Liar(Agent):
+    """A browser that claims to be elsewhere in everything it sends, as one behind another proxy does rightly."""
+
+    def send(self, method: str, url: str, body: bytes, *headers: tuple[str, str]) -> Reply:
+        return super().send(method, url, body, *headers, ("X-Forwarded-For", "203.0.113.9"))
+
+
+def test_fa_36_who_signs_in_is_counted_by_the_address_that_the_proxy_saw(door: Standing) -> None:
+    """A claim gets nobody past the brake on passwords, and keeps nobody from the page."""
+    liar = Liar({"http": door.port})
+    where, page = liar.follow(door.url("hello"))
+    assert page.status == 200, page
+    _, page = liar.submit(where, page, uid_field=ANNA[0], password="a guess")
+    assert page.get("Location") is None
+    with closing(sqlite3.connect(door.installation.folder / "ostiary.sqlite3", timeout=30)) as database:
+        [address] = database.execute(
+            "SELECT client_ip FROM events WHERE action = 'login_failed' ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    assert address
+    assert not address.startswith("203.")
