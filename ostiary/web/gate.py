@@ -9,8 +9,9 @@ LIVE = b"/-/health/live/"
 READY = b"/-/health/ready/"
 _HEALTH = (LIVE, READY)
 
-# A second copy of any of these lets two readers see two requests. `Host` has to be there exactly once.
-_SINGLE = re.compile(rb"\n(host|x-(?:forwarded-[!-9;-~]+|original-[!-9;-~]+|real-ip)|forwarded):")
+# A second copy of any of these lets two readers see two requests. `Host` has to be there exactly once. X-Forwarded-For
+# is a list, to which HAProxy adds a line of its own (RFC 9110 section 5.3); all readers of ours see all of it.
+_SINGLE = re.compile(rb"\n(host|x-(?:forwarded-(?!for:)[!-9;-~]+|original-[!-9;-~]+|real-ip)|forwarded):")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]+)", re.IGNORECASE)
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding):", re.IGNORECASE)
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")

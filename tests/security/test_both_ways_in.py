@@ -92,3 +92,15 @@ async def test_every_answer_says_how_long_it_is(served: Worker) -> None:
     found = await served.say((first + first.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).encode())
     assert found.count(b"HTTP/1.1 401 Unauthorized\r\n") == 2
     assert found.endswith(b"}")
+
+
+@pytest.mark.parametrize("dialect", ["nginx", "envoy", "haproxy"])
+async def test_both_ways_see_every_line_of_the_visitors_addresses(served: Worker, dialect: str) -> None:
+    house = served.street.house
+    door = await house.application(access="bound")
+    await house.bind(door, expression="in_network(request.client_ip, '192.0.2.0/24')")
+    cookie = ("Cookie", await door.session(await house.login(await house.person("carl"))))
+    for claimed, seen_, status in (("203.0.113.5", "192.0.2.7", 200), ("192.0.2.7", "203.0.113.5", 403)):
+        lines = (("X-Forwarded-For", claimed), ("x-forwarded-for", seen_))
+        mode = ("Sec-Fetch-Mode", "cors")
+        assert (await both(served, dialect, "/", "GET", mode, cookie, *lines)).status == status

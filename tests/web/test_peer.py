@@ -56,6 +56,11 @@ def test_the_visitor_is_the_rightmost_address_that_no_proxy_has(forwarded: str, 
     assert read("10.0.0.1", ("X-Forwarded-For", forwarded)).ip == visitor
 
 
+def test_the_list_of_addresses_may_have_a_line_for_each_proxy() -> None:
+    lines = (("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-For", "10.0.0.2"))
+    assert read("10.0.0.1", *lines).ip == "203.0.113.7"
+
+
 @pytest.mark.parametrize("value", ["javascript", "ftp", "https, http", "https\r\nX: y", ""])
 def test_a_scheme_that_is_none_is_not_believed(value: str) -> None:
     assert read("10.0.0.1", ("X-Forwarded-Proto", value)).scheme == "http"

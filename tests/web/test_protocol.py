@@ -287,9 +287,9 @@ REFUSED = {
     "doubled X-Forwarded-Uri": b"GET /check HTTP/1.1\r\n"
     + HOST
     + b"X-Forwarded-Uri: /a\r\nX-Forwarded-Uri: /a\r\n\r\n",
-    "doubled X-Forwarded-For": b"GET /check HTTP/1.1\r\n"
+    "doubled X-Forwarded-Fork": b"GET /check HTTP/1.1\r\n"
     + HOST
-    + b"X-Forwarded-For: ::1\r\nX-FORWARDED-FOR: ::1\r\n\r\n",
+    + b"X-Forwarded-Fork: ::1\r\nX-FORWARDED-FORK: ::1\r\n\r\n",
     "doubled Forwarded": b"GET /check HTTP/1.1\r\n" + HOST + b"Forwarded: for=a\r\nForwarded: for=b\r\n\r\n",
     "NUL in a value": b"GET /check HTTP/1.1\r\n" + HOST + b"X-A: a\0b\r\n\r\n",
     "NUL in the target": b"GET /check\0 HTTP/1.1\r\n" + HOST + b"\r\n",
