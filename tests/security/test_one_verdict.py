@@ -1,17 +1,20 @@
 """FA-32: the same question comes to the same verdict in the words of every proxy; none is judged as another request."""
 
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ostiary.forwardauth.grpc import GrpcFace, Refused
 from ostiary.forwardauth.identify import BAD_COOKIE, ELSEWHERE, ENDED, EXPIRED, IDLE, NO_COOKIE
 from tests.clock import FakeClock
 from tests.forwardauth.house import Answer, House
 from tests.security.test_fa_every_dialect import ALL, TELLS_PATH
 
+T = TypeVar("T")
 SIGN_IN = {NO_COOKIE, BAD_COOKIE, ENDED, ELSEWHERE, EXPIRED, IDLE, ""}
 KNOWN = {"not_allowed", "unknown_host", "ambiguous_path"}
 
@@ -39,13 +42,13 @@ async def house(sqlite_url: str, clock: FakeClock) -> AsyncIterator[House]:
     await built.close()
 
 
-def now(answer: Coroutine[Any, Any, Answer]) -> Answer:
+def now(answer: Coroutine[Any, Any, T]) -> T:
     """On SQLite nothing has to be waited for."""
     try:
         answer.send(None)
     except StopIteration as done:
-        assert isinstance(done.value, Answer)
-        return done.value
+        found: T = done.value
+        return found
     raise AssertionError("a check waited")
 
 
@@ -59,6 +62,24 @@ def verdict(answer: Answer) -> tuple[str, str]:
         assert answer.status != 403
         return "sign_in", ""
     return answer.reason if answer.reason in KNOWN else "refused", ""
+
+
+def over_grpc(house: House, url: str, method: str, headers: list[str]) -> tuple[str, str]:
+    """The verdict of Envoy's question about an address, asked over gRPC."""
+    host, slash, tail = url.removeprefix("https://").partition("/")
+    pairs = {name.lower(): value for name, _, value in (line.partition(": ") for line in headers)}
+    http = AttributeContext.HttpRequest(method=method, host=host, path=slash + tail, scheme="https", headers=pairs)
+    try:
+        answer = now(GrpcFace(checks=house.responder)._answer(http, "127.0.0.1"))
+    except Refused:
+        return "refused", ""
+    said = answer.ok_response.headers if answer.HasField("ok_response") else answer.denied_response.headers
+    lines = {option.header.key: option.header.value for option in said}
+    if answer.HasField("ok_response"):
+        assert answer.status.code == 0
+        assert not {"set-cookie", "location", "authorization"} & set(lines)
+        return "allow", lines["x-authentik-username"]
+    return verdict(Answer(answer.denied_response.status.code, lines))
 
 
 async def built(house: House) -> list[str]:
@@ -103,6 +124,11 @@ async def test_fa_32_every_dialect_comes_to_the_same_verdict(house: House) -> No
             for dialect in ALL
         }
         assert len({found[dialect] for dialect in TELLS_PATH}) == 1, found
+        if url.isascii():
+            headers = [*more, "Sec-Fetch-Mode: navigate" if manner == "page" else "Accept: */*"]
+            if some:
+                headers.append(f"Cookie: {'; '.join(some)}")
+            assert over_grpc(house, url, method, headers) == found["envoy"], found
         # Who tells no path may be told less, and never more.
         if found["nic"][0] == "allow":
             assert found["nginx"] in (found["nic"], ("refused", ""))
