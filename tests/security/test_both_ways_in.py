@@ -104,3 +104,18 @@ async def test_both_ways_see_every_line_of_the_visitors_addresses(served: Worker
         lines = (("X-Forwarded-For", claimed), ("x-forwarded-for", seen_))
         mode = ("Sec-Fetch-Mode", "cors")
         assert (await both(served, dialect, "/", "GET", mode, cookie, *lines)).status == status
+
+
+async def test_a_body_is_never_waited_for_nor_kept(served: Worker) -> None:
+    """A megabyte, and a little in chunks; what comes behind it is the next question, and nothing of it is one."""
+    cookie = await inside(served)
+    head = f"Host: {HOST}\r\nX-Forwarded-Proto: https\r\nSec-Fetch-Mode: cors\r\n"
+    hidden = f"GET /ostiary/auth/envoy/ HTTP/1.1\r\n{head}Cookie: {cookie}\r\n\r\n".encode()
+    body = (hidden * (1_000_000 // len(hidden) + 1))[:1_000_000]
+    first = f"POST /ostiary/auth/envoy/x HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode()
+    last = f"GET /ostiary/auth/envoy/y HTTP/1.1\r\n{head}Connection: close\r\n\r\n".encode()
+    found = await served.say(first + body + last)
+    assert (found.count(b"HTTP/1.1 401"), found.count(b"HTTP/1.1 200")) == (2, 0)
+    first = f"POST /ostiary/auth/envoy/x HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\n".encode()
+    found = await served.say(first + b"%x\r\n%b\r\n0\r\n\r\n" % (len(hidden), hidden) + last)
+    assert (found.count(b"HTTP/1.1 401"), found.count(b"HTTP/1.1 200")) == (1, 0)
