@@ -190,8 +190,9 @@ class Responder:
             if kept is not None:
                 return kept
 
-        if b"/" in host or (path is not None and path[:1] != b"/"):
-            # Put together they would be another host, or another path, than the proxy has in front of it.
+        if b"/" in host or not host.isascii() or (path is not None and path[:1] != b"/"):
+            # Put together they would be another host, or another path, than the proxy has in front of it. And a name
+            # that we had to translate is not the one by which the proxy chose an application; browsers send A-labels.
             return self._misasked(dialect, "url.malformed", peer, method)
         try:
             parsed = parse_original_url(

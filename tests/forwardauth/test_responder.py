@@ -151,7 +151,8 @@ async def test_other_hosts_are_others(house: House, url: str) -> None:
 async def test_an_application_in_another_alphabet_is_found(house: House) -> None:
     door = await house.application("https://xn--bcher-kva.example")
     cookie = await door.session(await house.login(await house.person()))
-    assert (await house.ask("https://bücher.example/".encode(), cookie)).status == 200
+    assert (await house.ask("https://XN--Bcher-Kva.example/", cookie)).status == 200
+    assert (await house.ask("https://bücher.example/".encode(), cookie)).reason == "url.malformed"
 
 
 async def test_the_most_specific_match_decides_even_if_disabled(house: House) -> None:

@@ -78,6 +78,23 @@ async def test_fa_01_a_host_that_is_none_is_denied(house: House, dialect: str, h
     assert closed(answer)
 
 
+@every_dialect
+@pytest.mark.parametrize(
+    "host", ["ｈello.example.com", "hello。example.com", "HELLO.example.ℂom", "hello.example.com\u00ad"]
+)
+async def test_fa_25_fa_32_a_host_that_only_we_would_read_as_another_is_denied(
+    house: House, dialect: str, host: str
+) -> None:
+    """A proxy that knows no application of that name serves its default one, and would be told that another may be."""
+    _, cookie = await inside(house)
+    await house.application("https://xn--bcher-kva.example.com", slug="books")
+    for _ in range(2):
+        assert (await house.ask_as(dialect, ROOT, cookie)).status == 200
+        assert closed(await house.ask_as(dialect, f"https://{host}/", cookie))
+    assert (await house.ask_as(dialect, "https://b\u00fccher.example.com/", cookie)).reason == "url.malformed"
+    assert (await house.ask_as(dialect, "https://XN--BCHER-KVA.example.com/", cookie)).reason in ("no_cookie", "")
+
+
 @pytest.mark.parametrize("dialect", [*FORWARDED, "envoy", "nic", "ngf"])
 @pytest.mark.parametrize("host", [f"{HOST}/public", f"{HOST}/public/..", f"{HOST}/", f"evil.test/{HOST}"])
 async def test_fa_01_a_host_with_a_path_in_it_is_denied(house: House, dialect: str, host: str) -> None:
