@@ -103,11 +103,16 @@ local function refusal(txn, url)
             ours[folded(name)] = true
         end
     end
+    -- What Ostiary lists was for Ostiary, as the Authorization header of a machine, or could pass for an identity.
+    local listed = values(answer.headers, "x-envoy-auth-headers-to-remove")[1] or ""
+    for name in listed:gmatch("[^%s,]+") do
+        txn.http:req_del_header(name)
+    end
     clean(txn, headers, ours)
     for name in pairs(answer.headers) do
         if not ABOUT_THE_ANSWER[name] then
             local value = values(answer.headers, name)[1] or ""
-            -- An empty Authorization means: it was for Ostiary, the application must not see it.
+            -- The same is said by an empty Authorization.
             if name ~= "authorization" or value ~= "" then
                 txn.http:req_add_header(name, value)
             end

@@ -17,6 +17,8 @@ from ostiary.forwardauth.grpc import GrpcFace, head_of, response_of
 from ostiary.forwardauth.headers import answer
 from ostiary.web.gate import Limits
 from ostiary.web.supervisor import listen
+from tests.clock import FakeClock
+from tests.forwardauth.house import House
 
 ALLOWED = answer(
     b"200 OK",
@@ -315,3 +317,45 @@ async def test_a_smaller_limit_is_the_gates() -> None:
     assert (await line.check(question(cookie="a" * 200))).denied_response.status.code == 431
     await line.channel.close()
     await face.stop(0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path_secrets", "status"),
+    [
+        ("envoy", (), 0),
+        ("any", (), 0),
+        ("nginx", (), 403),
+        (None, (), 403),
+        ("envoy", ("s" * 32,), 0),
+        (None, ("s" * 32,), 403),
+    ],
+)
+async def test_the_declared_peer_alone_counts(
+    database_url: str, clock: FakeClock, kind: str | None, path_secrets: tuple[str, ...], status: int
+) -> None:
+    """Path secrets are for addresses, and gRPC has none."""
+    proxies = (("127.0.0.1/32", kind),) if kind else (("10.0.0.0/8", "any"),)
+    house = House(database_url, clock, proxies=proxies, path_secrets=path_secrets)
+    await house.sign()
+    door = await house.application("https://app.example.com")
+    cookie = await door.session(await house.login(await house.person()))
+    await house.let_know()
+    face = GrpcFace(checks=house.responder)
+    listener = listen("127.0.0.1", 0, "listen.grpc")
+    await face.start(listener)
+    line = Line(Stub(), face, listener)
+    response = await line.check(question(cookie=cookie))
+    assert (response.status.code == 0) == (status == 0)
+    assert response.denied_response.status.code == status
+    if status == 0:
+        assert lines(response)["x-authentik-username"] == "ada"
+        assert "remote-user" in response.ok_response.headers_to_remove
+        assert not set(lines(response)) & set(response.ok_response.headers_to_remove)
+        stranger = await line.check(question(sec_fetch_mode="navigate"))
+        assert stranger.denied_response.status.code == 302
+        assert "location" in lines(stranger)
+    else:
+        assert house.responder.counts[Verdict.REFUSED] == 1
+    await line.channel.close()
+    await face.stop(0)
+    await house.close()

@@ -15,7 +15,7 @@ from tests.proxies.stand import Standing
 from tests.proxies.test_spoofing import identities
 
 KEY = b64(random_token())
-TAKES_OFF = ("envoy-http", "envoy-grpc")
+TAKES_OFF = ("envoy-http", "envoy-grpc", "haproxy")
 """Those that take a credential off by themselves; the others need an address with a path secret."""
 
 

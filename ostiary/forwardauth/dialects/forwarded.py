@@ -26,4 +26,4 @@ def _read_for_nginx(head: bytes, method: bytes, rest: bytes) -> Heard:
 TRAEFIK = Dialect("traefik", frozenset({"traefik", "any"}), _read, redirects=True)
 NGINX_FWD = Dialect("nginx-fwd", frozenset({"traefik", "any"}), _read_for_nginx, redirects=True)
 CADDY = Dialect("caddy", frozenset({"caddy", "any"}), _read, redirects=True)
-HAPROXY = Dialect("haproxy", frozenset({"haproxy", "any"}), _read, redirects=True)
+HAPROXY = Dialect("haproxy", frozenset({"haproxy", "any"}), _read, redirects=True, removes=True)
