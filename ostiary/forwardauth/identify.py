@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ostiary.access.served import Load, Served
-from ostiary.access.table import AccessTable, Entry
+from ostiary.access.table import AccessTable, Entry, Login
 from ostiary.kit.tokens import digest
 from ostiary.storage.secrets import Secrets
 
@@ -60,15 +60,19 @@ class Identify:
             if last_used is None or now - last_used >= self._idle:
                 return True
             login.last_used = max(login.last_used, last_used)
+        self.use(login, now)
+        return False
+
+    def use(self, login: Login, now: datetime) -> None:
+        """Notes that a login is in use, once a minute."""
         if now - login.last_used >= TOUCH:
             self._touch(login.id, login.last_used)
             login.last_used = now
-        return False
 
     def until(self, entry: Entry) -> datetime:
         """The moment at which what was found about a session has to be looked at again."""
         login = entry.login
-        return min(entry.expires, login.expires, login.last_used + min(TOUCH, self._idle))
+        return min(entry.expires, login.expires, login.last_used + self._idle)
 
 
 def _belongs(entry: Entry, served: Served, host_key: str) -> bool:

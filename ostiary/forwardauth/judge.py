@@ -75,6 +75,7 @@ class Judge:
     ) -> None:
         self._table = table
         self._identify = identify
+        self.use = identify.use
         self._machines = machines
         self._refusals = refusals
         self._proxies = proxies

@@ -21,6 +21,7 @@ from ostiary.forwardauth.dialects.dialect import Dialect
 from ostiary.forwardauth.dialects.known import DIALECTS, spoken
 from ostiary.forwardauth.dialects.lines import OWS, Refused, header
 from ostiary.forwardauth.headers import answer
+from ostiary.forwardauth.identify import TOUCH
 from ostiary.forwardauth.judge import Judge, Outcome
 from ostiary.forwardauth.path_secrets import PathSecrets
 from ostiary.forwardauth.replies import Replies, allowed, misasked
@@ -268,9 +269,11 @@ class Responder:
             entry is None
             or entry.served is not served
             or entry.version != table.version
-            or not entry.since <= self._now() < entry.until
+            or not entry.since <= (now := self._now()) < entry.until
         ):
             return None
+        if now - entry.login.last_used >= TOUCH:
+            self._judge.use(entry.login, now)
         self.remembered += 1
         if told is not None and served.answers_authorization:
             own = header(told, b"authorization")

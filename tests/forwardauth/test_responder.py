@@ -243,7 +243,7 @@ async def test_use_is_noted_once_a_minute_and_keeps_a_login_alive(house: House) 
         house.clock.advance(30)
         await house.let_know()
         assert (await house.ask(cookie=cookie)).status == 200
-    assert len(house.touched) == 2
+    assert (len(house.touched), house.responder.remembered) == (2, 3)
 
 
 async def test_another_workers_word_keeps_a_login_alive(house: House) -> None:
