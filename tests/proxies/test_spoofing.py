@@ -295,8 +295,8 @@ def test_two_requests_in_one(door: Standing, cell: Cell) -> None:
         (length, b"Expect: 100-continue, x"),
     ):
         head = (b"POST / HTTP/1.1", b"Host: " + host, mine, *lines, b"Connection: close")
-        exchange(door.address, b"\r\n".join(head) + b"\r\n\r\n" + hidden)
-        exchange(door.address, b"\r\n".join(head) + b"\r\n\r\n0\r\n\r\n" + hidden)
+        exchange(door.address, b"\r\n".join(head) + b"\r\n\r\n" + hidden, to_the_end=True)
+        exchange(door.address, b"\r\n".join(head) + b"\r\n\r\n0\r\n\r\n" + hidden, to_the_end=True)
     expect_nobody_else(door, "hello", [one for one in door.arrived("hello") if one.target == "/"], known=True)
     # A second request on a connection is a request like any other: without a session it is refused.
     assert not [one for one in door.arrived("hello") if one.target == "/hidden"]

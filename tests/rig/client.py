@@ -1,6 +1,7 @@
 """One raw HTTP request: bytes out, an answer in. Nothing is normalised, followed or remembered."""
 
 import contextlib
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -44,11 +45,18 @@ def ask(
 
 
 def exchange(
-    address: tuple[str, int], request: bytes, host: str = "", tls: ssl.SSLContext | None = None, timeout: float = 30
+    address: tuple[str, int],
+    request: bytes,
+    host: str = "",
+    tls: ssl.SSLContext | None = None,
+    timeout: float = 30,
+    *,
+    to_the_end: bool = False,
 ) -> Reply:
-    """Sends these bytes on a connection of their own and reads until the server closes it; the request has to say so.
+    """Sends these bytes on a connection of their own and reads an answer; the request has to say that it is the last.
 
-    Interim answers (100) are left out. Status 0 means that the connection ended without an answer.
+    Interim answers (100) are left out. Status 0 means that the connection ended without an answer. ``to_the_end`` goes
+    on until the server closes the connection, for what may be answered twice.
     """
     raw = b""
     with socket.create_connection(address, timeout=timeout) as plain:
@@ -58,9 +66,20 @@ def exchange(
             try:
                 wire.sendall(request)
             finally:
-                while piece := wire.recv(65_536):
+                while (to_the_end or not _whole(raw)) and (piece := wire.recv(65_536)):
                     raw += piece
     return reply(raw)
+
+
+def _whole(raw: bytes) -> bool:
+    """Whether these bytes are a whole last answer, by its length; an answer without one ends with the connection.
+
+    Some servers close a connection a second after what they refused.
+    """
+    head, end, body = raw.partition(b"\r\n\r\n")
+    lowered = head.lower() + b"\r\n"
+    length = re.search(rb"\r\ncontent-length: *(\d+)\r\n", lowered)
+    return bool(end and length and b"\r\nconnection: close\r\n" in lowered and len(body) >= int(length[1]))
 
 
 def reply(raw: bytes) -> Reply:
