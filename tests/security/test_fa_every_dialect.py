@@ -497,3 +497,30 @@ async def test_what_is_said_in_a_refusal_is_no_markup(house: House, dialect: str
                     assert set(json.loads(answer.body)) == {"error", "message"}
                 else:
                     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+@every_path_dialect
+async def test_only_our_own_addresses_are_let_through_and_only_as_they_are_written(house: House, dialect: str) -> None:
+    await house.application()
+    await house.application("https://path.example.com/a")
+    for host in (HOST, "path.example.com"):
+        for prefix in ("/ostiary", "/outpost.goauthentik.io"):
+            for name in ("start", "callback", "sign_out", "ping"):
+                answer = await house.ask_as(dialect, f"https://{host}{prefix}/{name}?x=/y", navigation=False)
+                assert (answer.status, answer.headers["x-authentik-username"]) == (200, "")
+        for other in (
+            *("/ostiary/start/", "/ostiary/start/../x", "/ostiary/%73tart", "/ostiary/start%3f", "/ostiary/start;x"),
+            *(
+                "/ostiary/start%00",
+                "/ostiary/start%0a",
+                "/ostiary//start",
+                "/Ostiary/start",
+                "/ostiary/START",
+                "/ostiary",
+            ),
+            *("/ostiary/", "/ostiary/auth/nginx", "/ostiary/jwks.json", "/ostiary/static/x", "/ostiary/./start"),
+            *("/a/ostiary/start", "/a/../ostiary/start", "//ostiary/start", "/ostiary\\start", "/x?/ostiary/start"),
+        ):
+            assert closed(await house.ask_as(dialect, f"https://{host}{other}", navigation=False)), other
+    for host in ("nobody.example.com", "hello.example.com.evil.test", "hello.example.com:8443"):
+        assert closed(await house.ask_as(dialect, f"https://{host}/ostiary/start", navigation=False))

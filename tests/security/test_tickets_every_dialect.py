@@ -89,6 +89,21 @@ async def test_a_ticket_in_another_browser_opens_nothing_and_stays_good(street: 
     assert seats(await ask(dialect, address, cookies))
 
 
+async def test_where_a_page_looks_like_an_image_nobody_is_signed_in_by_one(street: Street) -> None:
+    """Envoy passes on listed headers only: without Accept and Fetch Metadata, what another site embeds looks alike."""
+    await doors(street, "in_place")
+    _, address = await ticketed(street, "envoy", f"{APPS}/a/x")
+    victim = street.browser("envoy")
+    await victim.step(f"{APPS}/a/x")
+    ask = street.house.ask_as
+    for given in (victim.cookies(address), None):
+        answer = await ask("envoy", address, given, navigation=False, without="Accept")
+        assert (answer.status, seats(answer)) == (302, False)
+    # What the victim's own attempt leads to is as it was.
+    again = await ask("envoy", f"{APPS}/a/x", victim.cookies(address), navigation=False, without="Accept")
+    assert "set-cookie" not in again.headers
+
+
 @pytest.mark.parametrize("dialect", REDIRECTING)
 async def test_a_ticket_of_one_path_is_no_good_at_another(street: Street, dialect: str) -> None:
     await doors(street, "in_place")
