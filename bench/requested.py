@@ -15,7 +15,7 @@ from bench.through import through
 
 def peers(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
     rounds = 3 if quick else 7
-    rows = compared(directory, sources, rounds=rounds, count=2000 if quick else 16_000, seconds=1 if quick else 5)
+    rows = compared(directory, sources, rounds=rounds, count=2000 if quick else 16_000, seconds=2 if quick else 10)
     return Run("peers", rows=tuple(rows), lines=tuple(promises(rows)), machine=this_machine(rounds))
 
 

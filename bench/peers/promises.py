@@ -29,5 +29,5 @@ def promises(rows: Sequence[Row]) -> Iterator[Line]:
         for column, what in _COSTS if peers else ():
             value, fastest = getattr(row, column), min(peers, key=lambda peer: getattr(peer, column))
             yield Line(row.name, what, value, "µs", fastest.name, value / getattr(fastest, column), _OF_PEERS)
-        if row.p99 is not None:
-            yield Line(row.name, "99th percentile at half load", row.p99, "ms", promised=_MS)
+        if row.p99 is not None and nginx.p99 is not None:
+            yield Line(row.name, "99th percentile above nginx's at that rate", row.p99 - nginx.p99, "ms", promised=_MS)

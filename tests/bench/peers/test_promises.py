@@ -23,7 +23,7 @@ def test_each_promise_has_its_line() -> None:
         ("sign-in, kept alive", "fast", True),
         ("allowed, one connection each", "slow", False),
         ("sign-in, one connection each", "slow", False),
-        ("99th percentile at half load", "", False),
+        ("99th percentile above nginx's at that rate", "", False),
     ]
 
 
