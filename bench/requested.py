@@ -12,22 +12,25 @@ from bench.peers.promises import promises
 from bench.results import Run, this_machine
 from bench.through import through
 
+# Checks in one turn. Short turns and many rounds: what disturbs the machine for a while then meets everybody alike.
+_TURN = 2400
+
 
 def peers(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
-    rounds = 3 if quick else 7
-    rows = compared(directory, sources, rounds=rounds, count=2000 if quick else 16_000, seconds=2 if quick else 10)
+    rounds = 3 if quick else 25
+    rows = compared(directory, sources, rounds=rounds, count=_TURN, seconds=2 if quick else 10)
     return Run("peers", rows=tuple(rows), lines=tuple(promises(rows)), machine=this_machine(rounds))
 
 
 def proxies(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
-    rounds = 2 if quick else 5
-    lines = through(directory, sources, rounds=rounds, count=1000 if quick else 4000)
+    rounds = 2 if quick else 9
+    lines = through(directory, sources, rounds=rounds, count=_TURN // 2)
     return Run("proxies", lines=tuple(lines), machine=this_machine(rounds))
 
 
 def dialects(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
-    rounds = 2 if quick else 7
-    lines = measured_dialects(directory, rounds=rounds, count=1000 if quick else 10_000)
+    rounds = 2 if quick else 15
+    lines = measured_dialects(directory, rounds=rounds, count=_TURN)
     return Run("dialects", lines=tuple(lines), machine=this_machine(rounds))
 
 
