@@ -13,23 +13,23 @@ from bench.results import Run, this_machine
 from bench.through import through
 
 # Checks in one turn. Short turns and many rounds: what disturbs the machine for a while then meets everybody alike.
-_TURN = 2400
+_TURN = 4500
 
 
 def peers(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
-    rounds = 3 if quick else 25
-    rows = compared(directory, sources, rounds=rounds, count=_TURN, seconds=2 if quick else 10)
+    rounds = 3 if quick else 11
+    rows = compared(directory, sources, rounds=rounds, count=_TURN, seconds=2 if quick else 8)
     return Run("peers", rows=tuple(rows), lines=tuple(promises(rows)), machine=this_machine(rounds))
 
 
 def proxies(directory: Path, sources: Mapping[str, Path], *, quick: bool) -> Run:
     rounds = 2 if quick else 9
-    lines = through(directory, sources, rounds=rounds, count=_TURN // 2)
+    lines = through(directory, sources, rounds=rounds, count=_TURN // 3)
     return Run("proxies", lines=tuple(lines), machine=this_machine(rounds))
 
 
 def dialects(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
-    rounds = 2 if quick else 15
+    rounds = 2 if quick else 9
     lines = measured_dialects(directory, rounds=rounds, count=_TURN)
     return Run("dialects", lines=tuple(lines), machine=this_machine(rounds))
 
