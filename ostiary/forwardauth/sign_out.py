@@ -93,8 +93,10 @@ class SignOutPage:
             served, found, person = await self._signed_in_at(visit, slug)
             login_id, by = found or "", person
         if served is None or served.rules is None or not login_id or not _own_wish(visit):
-            # Only our host knows whether they are signed in at all, and asks before anything ends.
-            name = slug if slug is not None else served.rules.slug if served and served.rules else ""
+            # Only our host knows whether they are signed in at all, and asks before anything ends. What an application
+            # is called is told to nobody who is not in it.
+            mine = served.rules.slug if served and served.rules and login_id else ""
+            name = mine if slug is None else slug
             return redirect(f"{base_url}{ASKING}?{urlencode({'application': name})}")
         by = Actor(by.user_id, by.username, visit.client.ip or None)
         await self._leaving.leave(login_id, served.provider_id, application=served.rules.slug, by=by)

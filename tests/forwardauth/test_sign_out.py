@@ -129,3 +129,8 @@ async def test_below_one_domain_one_application_of_several_paths_is_left(street:
     await street.house.let_know()
     assert (await street.house.ask("https://many.example.com/a/", cookies)).status == 200
     assert (await street.house.ask("https://many.example.com/b/", cookies)).status == 401
+
+
+async def test_a_stranger_is_not_told_what_the_application_is_called(street: Street, browser: Browser) -> None:
+    page = await street.browser().step(OUT, Sec_Fetch_Site="none")
+    assert page.headers["location"] == "https://auth.example.com/if/user/sessions/?application="
