@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from ostiary.forwardauth.dialects.dialect import Dialect
 from ostiary.forwardauth.dialects.lines import header
@@ -41,16 +40,9 @@ def visitor(head: bytes, proxies: Proxies) -> str:
     Whoever asks is a proxy, declared or by a secret; its own address is never taken for the visitor's, or a rule about
     networks would let everybody in where it passes no address on.
     """
-    nearest = ""
     lines = re.findall(rb"\r\nx-forwarded-for:([^\r]*)", head, re.IGNORECASE)
-    for part in reversed(b",".join(lines).split(b",")):
-        try:
-            nearest = str(ip_address(part.strip().decode("ascii")))
-        except ValueError:
-            return ""
-        if proxies.kind_of(nearest) is None:
-            return nearest
-    return nearest
+    *_, last = proxies.walked(b",".join(lines).decode("latin-1"))
+    return last
 
 
 def head_of(method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -1,6 +1,6 @@
 """Which peers are proxies of ours, and of what kind. The address alone decides whether a forwarded header is read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -59,3 +59,18 @@ class Proxies:
             if address.version == rule.network.version and address in rule.network:
                 return rule.kind
         return None
+
+    def walked(self, forwarded_for: str) -> Iterator[str]:
+        """The addresses of X-Forwarded-For from the right, up to the first that no declared proxy vouches for: that one
+        is the visitor, and what stands left of it the visitor's own claim. "" where one cannot be read, and no further.
+        """
+        for text in reversed(forwarded_for.split(",")):
+            try:
+                # A zone means nothing beyond the machine that wrote it, and may be of any length.
+                address = str(ip_address("" if "%" in text else text.strip()))
+            except ValueError:
+                yield ""
+                return
+            yield address
+            if self.kind_of(address) is None:
+                return

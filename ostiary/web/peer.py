@@ -5,7 +5,6 @@ visitor.
 """
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from starlette.requests import Request
 
@@ -67,15 +66,5 @@ def _folded(host: str) -> str:
 
 
 def _visitor(peer: str, lines: list[str], proxies: Proxies) -> str:
-    """The rightmost address that no declared proxy vouches for; what stands left of it is the visitor's own claim."""
-    nearest = peer
-    for text in reversed([part.strip() for line in lines for part in line.split(",")]):
-        try:
-            # A zone means nothing beyond the machine that wrote it, and may be of any length.
-            address = str(ip_address("" if "%" in text else text))
-        except ValueError:
-            return nearest
-        nearest = address
-        if proxies.kind_of(address) is None:
-            return nearest
-    return nearest
+    """Who is to be counted and told of: the visitor, or whoever is nearest to them that can be known."""
+    return next((address for address in reversed([*proxies.walked(",".join(lines))]) if address), peer)
