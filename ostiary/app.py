@@ -31,7 +31,6 @@ from ostiary.directory.models import Token
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.setup import Setup
-from ostiary.directory.token_use import TokenUse
 from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.retention import forget_old
@@ -87,6 +86,7 @@ from ostiary.storage.feed import trim
 from ostiary.storage.feed_postgres import PostgresFeed
 from ostiary.storage.feed_sqlite import SqliteFeed
 from ostiary.storage.jobs import Jobs
+from ostiary.storage.last_use import LastUse
 from ostiary.storage.leases import Leases
 from ostiary.storage.migrate import migrate_in_child, upgrade_needed
 from ostiary.storage.secrets import Secrets
@@ -225,7 +225,7 @@ class Server:
         identify = Identify(table=self.table, secrets=secrets, idle=settings.sessions.idle, touch=parts.sessions.touch)
         outgoing = Outgoing(private_networks=settings.outgoing.private_networks)
         keys = IssuerKeys(fetch=lambda uri: outgoing.get(uri, limit=LARGEST_SET), now=clock.now)
-        self.token_use = TokenUse(database=database)
+        self.token_use = LastUse(database=database, model=Token)
         self.machines = Machines(
             table=self.table,
             met=MetMachines(table=self.table),

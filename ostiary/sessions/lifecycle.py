@@ -18,6 +18,7 @@ from ostiary.kit.clock import Clock
 from ostiary.kit.errors import NotFound
 from ostiary.sessions.cookie import LOGIN
 from ostiary.sessions.models import Session
+from ostiary.storage.last_use import LastUse
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database, Reading, Writing
 
@@ -66,7 +67,7 @@ class Sessions:
         self._secrets = secrets
         self._idle = timedelta(seconds=idle)
         self._absolute = timedelta(seconds=absolute)
-        self._used: dict[str, datetime] = {}
+        self._use = LastUse(database=database, model=Session)
         self.listeners: list[Listener] = []
 
     async def start(
@@ -145,7 +146,7 @@ class Sessions:
             return None
         session, user = row
         now = self._clock.now()
-        last_used = max(session.last_used, self._used.get(session.id, session.last_used))
+        last_used = self._use.noted(session.id, session.last_used)
         if now >= session.expires or now - last_used >= self._idle:
             return None
         return LiveSession(
@@ -167,25 +168,11 @@ class Sessions:
         """
         now = self._clock.now()
         if now - last_used >= timedelta(seconds=_USED_SECONDS):
-            self._used[session_id] = now
+            self._use.note(session_id, now)
 
     async def flush(self) -> None:
         """Writes the noted uses in one transaction. A use never moves backwards."""
-        used, self._used = self._used, {}
-        if not used:
-            return
-        try:
-            async with self._database.writing() as w:
-                for session_id, moment in used.items():
-                    await w.execute(
-                        update(Session)
-                        .where(Session.id == session_id, Session.last_used < moment)
-                        .values(last_used=moment)
-                        .execution_options(synchronize_session=False)
-                    )
-        except BaseException:
-            self._used = used | self._used
-            raise
+        await self._use.flush()
 
     async def end(self, session_id: str, *, by: Actor, reason: str) -> bool:
         """Ends one login, with its event. Whether there was one."""
@@ -242,7 +229,7 @@ class Sessions:
         )
         ended = [Ended(session_id, user_id, reason) for session_id, user_id in gone]
         for one in ended:
-            self._used.pop(one.session_id, None)
+            self._use.forget(one.session_id)
             for listener in self.listeners:
                 await listener(w, one)
         return ended

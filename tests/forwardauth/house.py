@@ -13,8 +13,7 @@ from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshne
 from ostiary.access.machines import Machines as Met
 from ostiary.access.table import AccessTable
 from ostiary.applications.models import Application, Provider, ProxyProvider
-from ostiary.directory.models import Group, Membership, User
-from ostiary.directory.token_use import TokenUse
+from ostiary.directory.models import Group, Membership, Token, User
 from ostiary.events.models import Event
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
@@ -37,6 +36,7 @@ from ostiary.storage.direct import PostgresDirect, SqliteDirect
 from ostiary.storage.engine import open_engine
 from ostiary.storage.feed_postgres import PostgresFeed
 from ostiary.storage.feed_sqlite import SqliteFeed
+from ostiary.storage.last_use import LastUse
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
 from ostiary.web.pages import Pages
@@ -124,7 +124,7 @@ class House:
         )
         self.met = Met(table=self.table)
         self.issuer_keys = IssuerKeys(fetch=self.fetch, now=self.clock.now)
-        self.token_use = TokenUse(database=self.database)
+        self.token_use = LastUse(database=self.database, model=Token)
         self.machines = Machines(
             table=self.table, met=self.met, secrets=self.secrets, keys=self.issuer_keys, touch=self.token_use.note
         )
