@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -10,13 +9,12 @@ import typer
 from ostiary.app import Parts
 from ostiary.applications.bindings import LOST, Target, bindings_of
 from ostiary.applications.registry import Protected, existing, listed
+from ostiary.cli import asking
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
 from ostiary.cli.provider_fields import facts as provider_facts
 from ostiary.cli.provider_fields import provider_options, told_headers
 from ostiary.events.record import COMMAND
-from ostiary.kit.clock import Clock
-from ostiary.kit.durations import parse_duration
 from ostiary.kit.errors import InvalidInput
 from ostiary.mappings.registry import of_provider
 from ostiary.policies.engine import Kind
@@ -195,7 +193,7 @@ def bind(
     targets = _needed(_targets(group, user, policy))
 
     async def body(parts: Parts) -> None:
-        ends = None if expires is None else _moment(expires, parts.clock)
+        ends = None if expires is None else asking.moment(expires, parts.clock, "binding")
         for target in targets:
             await parts.bindings.put(
                 slug, target, order=order, negate=negate, enabled=enabled, expires=ends, by=COMMAND
@@ -274,22 +272,6 @@ def _fields(
         "policy_engine_mode": match,
     }
     return {key: value for key, value in given.items() if value is not None}
-
-
-def _moment(text: str, clock: Clock) -> datetime:
-    if "=" in text:
-        return clock.now() + timedelta(seconds=parse_duration(text, field="expires"))
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidInput(
-            "binding.expires_invalid",
-            "expires: write a length of time such as days=7, or a moment with its zone: 2030-01-31T18:00+01:00.",
-            field="expires",
-        )
-    return moment
 
 
 def _facts(found: Protected, mappings: Sequence[str]) -> list[tuple[str, str]]:

@@ -28,21 +28,24 @@ def confirmed(question: str, *, yes: bool) -> None:
         raise InvalidInput("command.not_confirmed", "Nothing was changed; confirm it with --yes.", field="yes")
 
 
-def expiry(text: str, clock: Clock) -> datetime | None:
-    """A moment to come: ``days=7`` from now, or one with its zone; None for ``never``."""
-    if text == "never":
+def moment(text: str, clock: Clock, what: str, *, or_never: bool = False) -> datetime | None:
+    """A moment to come: ``days=7`` from now, or one with its zone; None for ``never`` where that is an answer.
+
+    ``what`` begins the code of a refusal: ``token``, ``binding``.
+    """
+    if or_never and text == "never":
         return None
     if "=" in text:
         return clock.now() + timedelta(seconds=parse_duration(text, field="expires"))
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        found = None
+    if found is None or found.tzinfo is None:
         raise InvalidInput(
-            "token.expires_invalid",
-            "expires: write a length of time such as days=7, a moment with its zone such as 2030-01-31T18:00+01:00,"
-            " or never.",
+            f"{what}.expires_invalid",
+            "expires: write a length of time such as days=7, or a moment with its zone: 2030-01-31T18:00+01:00"
+            f"{', or never' if or_never else ''}.",
             field="expires",
         )
-    return moment
+    return found

@@ -1,7 +1,5 @@
 """``ostiary mapping``: what applications are told of people, written as CEL expressions."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +8,7 @@ from ostiary.access.explain import explain_mapping
 from ostiary.app import Parts
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
+from ostiary.cli.expression_text import ExpressionFile, given, in_one_line, needed
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import InvalidInput
 from ostiary.mappings.evaluate import VOCABULARY
@@ -23,7 +22,6 @@ _Expression = Annotated[
         "--expression", "-e", help=f"A CEL expression that answers a text or a list of texts. It may read {_READS}."
     ),
 ]
-_File = Annotated[Path | None, typer.Option("--file", "-f", help="A file that holds the expression; - reads it here.")]
 
 commands = typer.Typer(
     help="Mappings: what applications are told of people, written as CEL expressions.", no_args_is_help=True
@@ -36,18 +34,14 @@ def add(
     name: _Name,
     header: Annotated[str | None, typer.Option(help="The header that it makes, such as X-Team; it keeps it.")] = None,
     expression: _Expression = None,
-    file: _File = None,
+    file: ExpressionFile = None,
 ) -> None:
     """Store a mapping, such as: ostiary mapping add team --header X-Team --expression "user.attributes.team"."""
     if header is None:
         raise InvalidInput(
             "header.name_invalid", "header: name the header that it makes, such as X-Team.", field="header"
         )
-    text = _given(expression, file)
-    if text is None:
-        raise InvalidInput(
-            "mapping.expression_missing", "expression: give it by --expression or --file.", field="expression"
-        )
+    text = needed("mapping", expression, file)
     run(context, lambda parts: parts.mappings.create(name, header, text, by=COMMAND))
     say(f"Mapping {name} is stored. Use it: ostiary app set APP --mapping {name}")
 
@@ -61,7 +55,7 @@ def list_command(context: typer.Context) -> None:
 async def _list(parts: Parts) -> None:
     async with parts.database.reading() as r:
         rows = [
-            (mapping.name, mapping.header, str(await uses(r, mapping)), _line(mapping.expression))
+            (mapping.name, mapping.header, str(await uses(r, mapping)), in_one_line(mapping.expression))
             for mapping in await listed(r)
         ]
     show_columns(("NAME", "HEADER", "USED BY", "EXPRESSION"), rows)
@@ -83,11 +77,11 @@ def set_command(
     context: typer.Context,
     name: _Name,
     expression: _Expression = None,
-    file: _File = None,
+    file: ExpressionFile = None,
     new_name: Annotated[str | None, typer.Option("--name", help="A new name.")] = None,
 ) -> None:
     """Change a mapping; every application that uses it follows at once. Its header stays."""
-    text = _given(expression, file)
+    text = given("mapping", expression, file)
     run(context, lambda parts: parts.mappings.update(name, new_name=new_name, expression=text, by=COMMAND))
     say(f"Mapping {new_name or name} is stored.")
 
@@ -108,23 +102,3 @@ def evaluate(context: typer.Context, name: _Name, user: Annotated[str, typer.Arg
 async def _evaluate(parts: Parts, name: str, user: str) -> None:
     async with parts.database.reading() as r:
         say(await explain_mapping(r, user, name))
-
-
-def _given(expression: str | None, file: Path | None) -> str | None:
-    if expression is not None and file is not None:
-        raise InvalidInput(
-            "mapping.expression_twice", "expression: give either --expression or --file.", field="expression"
-        )
-    if file is None:
-        return expression
-    try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            "mapping.file_unreadable", f"file: {file} cannot be read as text; give another.", field="file"
-        ) from error
-
-
-def _line(expression: str) -> str:
-    line = " ".join(expression.split())
-    return line if len(line) <= 80 else line[:79] + "…"

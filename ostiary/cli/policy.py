@@ -1,7 +1,5 @@
 """``ostiary policy``: rules written as CEL expressions."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,8 +8,8 @@ from ostiary.access.explain import explain_policy
 from ostiary.app import Parts
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
+from ostiary.cli.expression_text import ExpressionFile, given, in_one_line, needed
 from ostiary.events.record import COMMAND
-from ostiary.kit.errors import InvalidInput
 from ostiary.policies.engine import VOCABULARY, Question
 from ostiary.policies.registry import by_name, listed, uses
 
@@ -21,19 +19,14 @@ _Expression = Annotated[
     str | None,
     typer.Option("--expression", "-e", help=f"A CEL expression that answers true or false. It may read {_READS}."),
 ]
-_File = Annotated[Path | None, typer.Option("--file", "-f", help="A file that holds the expression; - reads it here.")]
 
 commands = typer.Typer(help="Policies: rules written as CEL expressions.", no_args_is_help=True)
 
 
 @commands.command()
-def add(context: typer.Context, name: _Name, expression: _Expression = None, file: _File = None) -> None:
+def add(context: typer.Context, name: _Name, expression: _Expression = None, file: ExpressionFile = None) -> None:
     """Store a policy, such as --expression "user.email.endsWith('@example.com')"."""
-    text = _given(expression, file)
-    if text is None:
-        raise InvalidInput(
-            "policy.expression_missing", "expression: give the rule by --expression or --file.", field="expression"
-        )
+    text = needed("policy", expression, file)
     run(context, lambda parts: parts.policies.create(name, text, by=COMMAND))
     say(f"Policy {name} is stored. Bind it: ostiary app bind APP --policy {name}")
 
@@ -46,7 +39,7 @@ def list_command(context: typer.Context) -> None:
 
 async def _list(parts: Parts) -> None:
     async with parts.database.reading() as r:
-        rows = [(policy.name, str(await uses(r, policy)), _line(policy.expression)) for policy in await listed(r)]
+        rows = [(policy.name, str(await uses(r, policy)), in_one_line(policy.expression)) for policy in await listed(r)]
     show_columns(("NAME", "BINDINGS", "EXPRESSION"), rows)
 
 
@@ -66,11 +59,11 @@ def set_command(
     context: typer.Context,
     name: _Name,
     expression: _Expression = None,
-    file: _File = None,
+    file: ExpressionFile = None,
     new_name: Annotated[str | None, typer.Option("--name", help="A new name.")] = None,
 ) -> None:
     """Change a policy; every application that it is bound to follows at once."""
-    text = _given(expression, file)
+    text = given("policy", expression, file)
     run(context, lambda parts: parts.policies.update(name, new_name=new_name, expression=text, by=COMMAND))
     say(f"Policy {new_name or name} is stored.")
 
@@ -101,23 +94,3 @@ async def _evaluate(parts: Parts, name: str, user: str, host: str, path: str, me
     question = Question(now=parts.clock.now(), host=host, method=method.upper(), path=path, client_ip=ip)
     async with parts.database.reading() as r:
         say((await explain_policy(r, user, name, question)).text)
-
-
-def _given(expression: str | None, file: Path | None) -> str | None:
-    if expression is not None and file is not None:
-        raise InvalidInput(
-            "policy.expression_twice", "expression: give either --expression or --file.", field="expression"
-        )
-    if file is None:
-        return expression
-    try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            "policy.file_unreadable", f"file: {file} cannot be read as text; give another.", field="file"
-        ) from error
-
-
-def _line(expression: str) -> str:
-    line = " ".join(expression.split())
-    return line if len(line) <= 80 else line[:79] + "…"

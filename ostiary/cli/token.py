@@ -47,7 +47,7 @@ def create(
             user_id=owner.id,
             intent="api" if slug is None else "app_password",
             application=slug,
-            expires=asking.expiry(expires, parts.clock),
+            expires=asking.moment(expires, parts.clock, "token", or_never=True),
             description=description,
             by=COMMAND,
         )

@@ -80,7 +80,10 @@ def create_service_account(
 
     async def body(parts: Parts) -> None:
         user, token, key = await parts.service_accounts.create(
-            username, with_group=with_group, expires=asking.expiry(expires, parts.clock), by=COMMAND
+            username,
+            with_group=with_group,
+            expires=asking.moment(expires, parts.clock, "token", or_never=True),
+            by=COMMAND,
         )
         say(f"{user.username} is created. Its token {token.identifier} has this key, which is not shown again:")
         say(key)
