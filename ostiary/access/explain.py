@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ostiary.access.authorize import ApplicationRules, authorize
-from ostiary.access.header_plan import SEPARATOR, as_mapped
+from ostiary.access.header_plan import SEPARATOR
 from ostiary.applications.bindings import bindings_of
 from ostiary.applications.models import Application
 from ostiary.applications.registry import existing
@@ -17,7 +17,7 @@ from ostiary.kit.expressions import Compiler, Expression, Failed
 from ostiary.mappings import evaluate as mappings
 from ostiary.mappings.evaluate import Mapped
 from ostiary.mappings.registry import by_name as mapping_named
-from ostiary.policies.engine import VOCABULARY, Decision, Kind, Question, Reason, Result, Rule, Subject, decide
+from ostiary.policies.engine import VOCABULARY, Decision, Kind, Question, Reason, Result, Rule, Subject, as_read, decide
 from ostiary.policies.registry import by_name
 from ostiary.storage.session import Reading
 
@@ -73,7 +73,7 @@ async def explain_mapping(r: Reading, username: str, name: str) -> str:
     mapping, subject = await mapping_named(r, name), await subject_of(r, await by_username(r, username))
     try:
         asked = Mapped(mapping.name, mapping.header, Compiler(mappings.VOCABULARY).compile_text(mapping.expression))
-        return f"{mapping.header}: {mappings.evaluate(asked, as_mapped(subject), SEPARATOR)}"
+        return f"{mapping.header}: {mappings.evaluate(asked, as_read(subject), SEPARATOR)}"
     except (InvalidInput, Failed) as error:
         why = error.reason if isinstance(error, Failed) else "it cannot be read"
         return f"Mapping {name} failed, so {username} is refused by every application that uses it: {why}"

@@ -11,7 +11,6 @@ from ostiary.kit.errors import InvalidInput
 from ostiary.kit.header_names import aliases, header_name
 from ostiary.kit.patterns import Pattern, compile_pattern
 from ostiary.mappings.evaluate import Mapped
-from ostiary.policies.engine import Subject
 
 ASSERTION: Final = "X-Ostiary-Jwt-Assertion"
 SEPARATOR: Final = "|"
@@ -89,20 +88,6 @@ def _plan(
     if len({name.lower() for name in plan.names}) < len(plan.names):
         raise ValueError("two headers of one name")
     return plan
-
-
-def as_mapped(subject: Subject) -> dict[str, Any]:
-    """A person as mappings read them."""
-    return {
-        "user.id": subject.user_id,
-        "user.username": subject.username,
-        "user.name": subject.name,
-        "user.email": subject.email,
-        "user.type": subject.type,
-        "user.is_superuser": subject.is_superuser,
-        "user.groups": list(subject.group_names),
-        "user.attributes": dict(subject.attributes),
-    }
 
 
 def removal(plan: HeaderPlan) -> bytes:

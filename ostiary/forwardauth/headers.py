@@ -11,11 +11,12 @@ from typing import Any
 
 from ostiary import __version__
 from ostiary.access import header_plan
-from ostiary.access.header_plan import HeaderPlan, as_mapped
+from ostiary.access.header_plan import HeaderPlan
 from ostiary.access.served import Served
 from ostiary.access.table import Person
 from ostiary.kit.expressions import Failed
 from ostiary.mappings.evaluate import evaluate
+from ostiary.policies.engine import as_read
 
 LARGEST = 4096
 """Bytes of an answer: what nginx reads a response head into by default."""
@@ -76,7 +77,7 @@ def identity(served: Served, person: Person) -> tuple[bytes, ...] | Unsaid:
             return added
         lines += added
     if plan.mapped:
-        read = as_mapped(subject)
+        read = as_read(subject)
         for mapping in plan.mapped:
             try:
                 lines.append(_line(mapping.header, evaluate(mapping, read, plan.separator)))

@@ -8,20 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ostiary.directory.vocabulary import PERSON
 from ostiary.kit.expressions import Failed, TextExpression, Vocabulary
 
-VOCABULARY = Vocabulary(
-    {
-        "user.id": "int",
-        "user.username": "string",
-        "user.name": "string",
-        "user.email": "string",
-        "user.type": "string",
-        "user.is_superuser": "bool",
-        "user.groups": "list<string>",
-        "user.attributes": "map<string,dyn>",
-    }
-)
+VOCABULARY = Vocabulary(PERSON)
 """What an expression may read: the person alone, so that its answer holds until the person changes."""
 
 

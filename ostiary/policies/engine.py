@@ -14,18 +14,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ostiary.directory.vocabulary import PERSON
 from ostiary.kit.expressions import Expression, Failed, Vocabulary
 
 VOCABULARY = Vocabulary(
     {
-        "user.id": "int",
-        "user.username": "string",
-        "user.name": "string",
-        "user.email": "string",
-        "user.type": "string",
-        "user.is_superuser": "bool",
-        "user.groups": "list<string>",
-        "user.attributes": "map<string,dyn>",
+        **PERSON,
         "request.host": "string",
         "request.method": "string",
         "request.path": "string",
@@ -33,7 +27,7 @@ VOCABULARY = Vocabulary(
         "now": "timestamp",
     }
 )
-"""What an expression may read. ``user.groups`` holds names, inherited ones too; ``request.path`` has no query."""
+"""What a rule may read. ``request.path`` has no query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +188,8 @@ def _settle(rule: Rule, met: bool, text: str) -> Reason:
     return Reason(rule, Result.FOR if met is not rule.negate else Result.AGAINST, text)
 
 
-def _values(subject: Subject, question: Question) -> dict[str, Any]:
+def as_read(subject: Subject) -> dict[str, Any]:
+    """A person as expressions read them, by the names of ``PERSON``."""
     return {
         "user.id": subject.user_id,
         "user.username": subject.username,
@@ -204,6 +199,11 @@ def _values(subject: Subject, question: Question) -> dict[str, Any]:
         "user.is_superuser": subject.is_superuser,
         "user.groups": list(subject.group_names),
         "user.attributes": dict(subject.attributes),
+    }
+
+
+def _values(subject: Subject, question: Question) -> dict[str, Any]:
+    return as_read(subject) | {
         "request.host": question.host,
         "request.method": question.method,
         "request.path": question.path,
