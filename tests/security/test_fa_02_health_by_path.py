@@ -7,7 +7,8 @@ from uvicorn.server import ServerState
 from ostiary.web.protocol import Door
 from tests.clock import FakeClock
 from tests.forwardauth.house import AUTH, House
-from tests.web.test_protocol import Wire, pages
+from tests.web.site import pages
+from tests.web.test_protocol_pieces import Wire
 
 
 async def spoken(house: House, *lines: str) -> bytes:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.clock import FakeClock
 from tests.forwardauth.house import House
-from tests.security.test_fa_every_dialect import ROOT, TRICKS, closed, every_path_dialect
+from tests.security.test_fa_every_dialect import ROOT, closed, every_path_dialect
+from tests.security.test_fa_every_dialect_told import TRICKS
 
 
 @pytest.fixture

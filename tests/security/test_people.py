@@ -4,7 +4,6 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
@@ -30,33 +29,6 @@ from ostiary.storage.session import Database
 from tests.clock import FakeClock
 
 HOSTILE_SQL = ("'", "' OR '1'='1", '"; DROP TABLE users; --', "%", "_", "\\", "a' UNION SELECT key_hash FROM tokens --")
-
-
-@pytest.fixture
-def secrets() -> Secrets:
-    return Secrets(["a key for tests only, long enough to be taken"])
-
-
-@pytest.fixture
-def passwords() -> Iterator[Passwords]:
-    pool = Passwords(threads=1, memory_kib=64, passes=1)
-    yield pool
-    pool.close()
-
-
-@pytest.fixture
-def users(database: Database, clock: FakeClock, passwords: Passwords) -> Users:
-    return Users(database=database, clock=clock, passwords=passwords)
-
-
-@pytest.fixture
-def groups(database: Database, clock: FakeClock) -> Groups:
-    return Groups(database=database, clock=clock)
-
-
-@pytest.fixture
-def tokens(database: Database, clock: FakeClock, secrets: Secrets) -> Tokens:
-    return Tokens(database=database, clock=clock, secrets=secrets)
 
 
 @pytest.fixture
