@@ -45,6 +45,7 @@ from ostiary.flows.stages.password import Password
 from ostiary.flows.stages.user_login import UserLogin
 from ostiary.flows.stages.user_logout import UserLogout
 from ostiary.flows.start import Start
+from ostiary.forwardauth.entrance import Entrance
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.identify import Identify
@@ -245,6 +246,10 @@ class Server:
         static = Static(_PACKAGE / "static")
         pages = Pages(templates=_PACKAGE / "templates", static=static, title=settings.web.title, contact=contact)
         explain = Explain(pages=pages, contact=contact)
+        path_secrets = PathSecretGate(secrets=secrets, configured=settings.forward_auth.path_secrets)
+        entrance = Entrance(
+            table=self.table, freshness=self.freshness, explain=explain, path_secrets=path_secrets, now=clock.now
+        )
         self.responder = Responder(
             table=self.table,
             freshness=self.freshness,
@@ -253,7 +258,7 @@ class Server:
             in_place=handoff,
             proxies=proxies,
             now=clock.now,
-            path_secrets=PathSecretGate(secrets=secrets, configured=settings.forward_auth.path_secrets),
+            path_secrets=path_secrets,
             fetch_keys=keys.refresh,
             trace=check_trace(settings.log.level),
         )
@@ -320,14 +325,17 @@ class Server:
                 loops=Loops(secrets),
                 secrets=secrets,
                 flows=start,
+                entrance=entrance,
                 explain=explain,
             ),
+            entrance=entrance,
             explain=explain,
             sign_out=SignOutPage(
                 table=self.table,
                 freshness=self.freshness,
                 identify=identify,
                 judge=judge,
+                entrance=entrance,
                 explain=explain,
                 flows=start,
                 leaving=leaving,

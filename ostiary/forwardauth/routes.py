@@ -10,6 +10,7 @@ from ostiary.access.freshness import Freshness
 from ostiary.access.served import Served
 from ostiary.access.table import AccessTable
 from ostiary.forwardauth.dialects.addresses import PREFIXES
+from ostiary.forwardauth.entrance import Entrance
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.judge import Judge
@@ -75,6 +76,7 @@ class ForwardAuth:
         judge: Judge,
         responder: Responder,
         handoff: Handoff,
+        entrance: Entrance,
         start: StartPage,
         explain: Explain,
         sign_out: SignOutPage,
@@ -84,6 +86,7 @@ class ForwardAuth:
         self._judge = judge
         self._responder = responder
         self._handoff = handoff
+        self._entrance = entrance
         self._start = start
         self._explain = explain
         self._sign_out = sign_out
@@ -117,9 +120,9 @@ class ForwardAuth:
 
     async def callback(self, visit: Visit) -> Response:
         """Redeems a ticket on the application's host and goes on to where the person wanted to be."""
-        if visit.client.undeclared is not None:
-            return self._explain.undeclared(visit, visit.client.undeclared)
-        await self._freshness.believed()
+        closed = await self._entrance.address(visit)
+        if isinstance(closed, Response):
+            return closed
         query = visit.request.scope["query_string"]
         served = self._door(visit.client.host, query)
         if served is None or served.rules is None or served.host_key != visit.client.host:

@@ -15,6 +15,7 @@ from ostiary.access.table import AccessTable
 from ostiary.events.record import Actor
 from ostiary.flows.intent import Intent
 from ostiary.flows.start import INVALIDATION, Start
+from ostiary.forwardauth.entrance import Entrance
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.judge import Judge
@@ -37,6 +38,7 @@ class SignOutPage:
         freshness: Freshness,
         identify: Identify,
         judge: Judge,
+        entrance: Entrance,
         explain: Explain,
         flows: Start,
         leaving: Leaving,
@@ -46,18 +48,16 @@ class SignOutPage:
         self._freshness = freshness
         self._identify = identify
         self._judge = judge
+        self._entrance = entrance
         self._explain = explain
         self._flows = flows
         self._leaving = leaving
         self._ticket = ticket
 
     async def __call__(self, visit: Visit) -> Response:
-        if visit.client.undeclared is not None:
-            return self._explain.undeclared(visit, visit.client.undeclared)
-        await self._freshness.believed()
-        base_url = self._table.rules.base_url
-        if base_url is None:
-            return self._explain.not_ready(visit)
+        base_url = await self._entrance.address(visit)
+        if isinstance(base_url, Response):
+            return base_url
         query = visit.request.query_params
         slug = query.get("application")
         if slug is not None or query.get("scope") == "application":

@@ -17,6 +17,7 @@ from ostiary.flows.intent import Intent
 from ostiary.flows.start import AUTHENTICATION, Start
 from ostiary.forwardauth import tickets
 from ostiary.forwardauth.circle import SESSION_LIVE, look
+from ostiary.forwardauth.entrance import Entrance
 from ostiary.forwardauth.explain import Explain, prefix_of
 from ostiary.forwardauth.handoff import Handoff, origin_of
 from ostiary.forwardauth.identify import Identify
@@ -65,6 +66,7 @@ class StartPage:
         loops: Loops,
         secrets: Secrets,
         flows: Start,
+        entrance: Entrance,
         explain: Explain,
     ) -> None:
         self._table = table
@@ -75,11 +77,13 @@ class StartPage:
         self._loops = loops
         self._secrets = secrets
         self._flows = flows
+        self._entrance = entrance
         self._explain = explain
 
     async def __call__(self, visit: Visit) -> Response:
-        if visit.client.undeclared is not None:
-            return self._explain.undeclared(visit, visit.client.undeclared)
+        base_url = await self._entrance.address(visit)
+        if isinstance(base_url, Response):
+            return base_url
         mode = visit.request.headers.get("sec-fetch-mode", "navigate")
         if mode != "navigate":
             # A program, an image: nobody would see the sign-in page, and no page's attempt may be disturbed.
@@ -87,10 +91,6 @@ class StartPage:
             return JSONResponse(
                 {"error": "forward_auth.sign_in", "message": message}, 401, {"Cache-Control": "no-store"}
             )
-        await self._freshness.believed()
-        base_url = self._table.rules.base_url
-        if base_url is None:
-            return self._explain.not_ready(visit)
         query: bytes = visit.request.scope["query_string"]
         own = parse_origin(base_url).key
         rd = query.find(b"rd=")

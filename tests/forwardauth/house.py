@@ -137,6 +137,7 @@ class House:
             clock=self.clock,
         )
         self.handoff = Handoff(database=self.database, secrets=self.secrets, clock=self.clock)
+        self.path_secret_gate = PathSecrets(secrets=self.secrets, configured=self.path_secrets)
         self.responder = Responder(
             table=self.table,
             freshness=self.freshness,
@@ -145,7 +146,7 @@ class House:
             in_place=self.handoff,
             proxies=rules,
             now=self.clock.now,
-            path_secrets=PathSecrets(secrets=self.secrets, configured=self.path_secrets),
+            path_secrets=self.path_secret_gate,
             fetch_keys=self.issuer_keys.refresh,
             trace=None if self.traced is None else self._trace,
         )

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from ostiary.forwardauth.entrance import Entrance
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.loops import Loops
 from ostiary.forwardauth.routes import ForwardAuth
@@ -27,6 +28,7 @@ from tests.house import House as Pages
 from tests.house import house as pages
 
 PROXY = "10.1.2.3"
+UNDECLARED = "203.0.113.9"
 
 
 @dataclass
@@ -35,16 +37,17 @@ class Street:
 
     house: House
     pages: Pages
+    path_secret: str = ""
 
-    def browser(self, dialect: str = "nginx") -> "Browser":
-        return Browser(self, dialect)
+    def browser(self, dialect: str = "nginx", peer: str = "") -> "Browser":
+        return Browser(self, dialect, peer or (UNDECLARED if self.path_secret else PROXY))
 
 
 class Browser(OwnBrowser):
     """Goes through the proxy: an application's host is checked first, our own host and our paths are passed on."""
 
-    def __init__(self, street: Street, dialect: str) -> None:
-        super().__init__(street.pages.app, "https://auth.example.com", PROXY)
+    def __init__(self, street: Street, dialect: str, peer: str) -> None:
+        super().__init__(street.pages.app, "https://auth.example.com", peer)
         self._street = street
         self._dialect = dialect
         self.trail: list[str] = []
@@ -84,8 +87,15 @@ class Browser(OwnBrowser):
             self.largest = max(self.largest, sum(len(name) + len(value) + 4 for name, value in response.headers.raw))
             return response
         target = url.removeprefix(origin) or "/"
-        ask = self._street.house.ask_as
-        answer = await ask(self._dialect, f"{origin}{target}", self.cookies(url), method=method)
+        secret = self._street.path_secret
+        answer = await self._street.house.ask_as(
+            self._dialect,
+            f"{origin}{target}",
+            self.cookies(url),
+            method=method,
+            address=f"{self._dialect}~{secret}" if secret else "",
+            peer=UNDECLARED if secret else "127.0.0.1",
+        )
         self.seen.append(answer)
         request = httpx2.Request(method, url)
         if answer.status == 401 and self._dialect in ("nginx", "nic"):
@@ -121,10 +131,20 @@ class Browser(OwnBrowser):
 
 
 @asynccontextmanager
-async def street(database: Database, url: str, clock: FakeClock, **settings: Any) -> AsyncIterator[Street]:
-    """Builds one on a fresh database; ``settings`` are those of its pages."""
+async def street(
+    database: Database, url: str, clock: FakeClock, *, path_secret: str = "", **settings: Any
+) -> AsyncIterator[Street]:
+    """Builds one on a fresh database; ``settings`` are those of its pages. With ``path_secret``, its proxy shows that
+    and comes from an address that nobody declared.
+    """
     async with pages(database, clock, **settings) as built:
-        house = House(url, clock, secrets=built.secrets, proxies=(("127.0.0.0/8", "any"), ("10.0.0.0/8", "any")))
+        house = House(
+            url,
+            clock,
+            secrets=built.secrets,
+            proxies=(("127.0.0.0/8", "any"), ("10.0.0.0/8", "any")),
+            path_secrets=(path_secret,) if path_secret else (),
+        )
         explain = Explain(pages=built.pages, contact="help@example.com")
         shared: dict[str, Any] = {
             "table": house.table,
@@ -132,6 +152,13 @@ async def street(database: Database, url: str, clock: FakeClock, **settings: Any
             "judge": house.judge,
             "explain": explain,
         }
+        shared["entrance"] = Entrance(
+            table=house.table,
+            freshness=house.freshness,
+            explain=explain,
+            path_secrets=house.path_secret_gate,
+            now=clock.now,
+        )
         flowing: dict[str, Any] = {"identify": house.identify, "flows": built.start}
         handoff, leaving = house.handoff, Leaving(database=database, clock=clock)
         ForwardAuth(
@@ -141,7 +168,7 @@ async def street(database: Database, url: str, clock: FakeClock, **settings: Any
             start=StartPage(**shared, **flowing, handoff=handoff, loops=Loops(built.secrets), secrets=built.secrets),
             sign_out=SignOutPage(**shared, **flowing, leaving=leaving, ticket=built.tickets.issue),
         ).mount(built.routes)
-        yield Street(house, built)
+        yield Street(house, built, path_secret)
         await house.close()
 
 
