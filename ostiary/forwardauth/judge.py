@@ -113,7 +113,7 @@ class Judge:
         authorization = None if served.machines is None else asked.authorization
         if authorization is None:
             return self._unless_open(asked, Outcome(Verdict.SIGN_IN, entry, served))
-        client_ip = visitor(asked.head, self._proxies)
+        client_ip = visitor(asked, self._proxies)
         machine = yield from self._machines.identify(served, authorization, client_ip, now)
         if isinstance(machine, Wanted):
             return Outcome(Verdict.UNDECIDABLE, "issuer_keys", served, wanted=machine.uri)
@@ -140,7 +140,7 @@ class Judge:
         if not self._assertions.ready(served):
             return Outcome(Verdict.UNDECIDABLE, "no_signing_key")
         table, by_machine = self._table, isinstance(kept, Machine)
-        client_ip = visitor(asked.head, self._proxies)
+        client_ip = visitor(asked, self._proxies)
         opinion = self.opinion(
             served, person, host=asked.host_key, target=asked.target, method=asked.method, client_ip=client_ip
         )

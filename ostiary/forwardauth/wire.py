@@ -34,13 +34,15 @@ class Asked:
         return header(self.head, b"authorization")
 
 
-def visitor(head: bytes, proxies: Proxies) -> str:
+def visitor(asked: Asked, proxies: Proxies) -> str:
     """The visitor's address: the rightmost of X-Forwarded-For that no declared proxy vouches for; "" if it is unknown.
 
     Whoever asks is a proxy, declared or by a secret; its own address is never taken for the visitor's, or a rule about
     networks would let everybody in where it passes no address on.
     """
-    lines = re.findall(rb"\r\nx-forwarded-for:([^\r]*)", head, re.IGNORECASE)
+    if not asked.dialect.knows_visitor:
+        return ""
+    lines = re.findall(rb"\r\nx-forwarded-for:([^\r]*)", asked.head, re.IGNORECASE)
     *_, last = proxies.walked(b",".join(lines).decode("latin-1"))
     return last
 

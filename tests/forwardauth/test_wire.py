@@ -3,8 +3,9 @@
 import httptools
 import pytest
 
+from ostiary.forwardauth.dialects.known import DIALECTS
 from ostiary.forwardauth.dialects.lines import Refused, cutter, header
-from ostiary.forwardauth.wire import head_of, visitor
+from ostiary.forwardauth.wire import Asked, head_of, visitor
 from ostiary.kit.proxies import Proxies, ProxyRule
 
 cut = cutter("X-Original-URL", "X-Original-Method", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-Method")
@@ -72,10 +73,28 @@ def test_a_header_that_only_describes_is_read_or_left_alone() -> None:
         ((b"X-Forwarded-For:",), ""),
         ((b"X-Forwarded-For: 10.0.0.7, 10.0.0.2",), "10.0.0.7"),
         ((b"X-Forwarded-For: 2001:DB8::1",), "2001:db8::1"),
+        ((b"X-Forwarded-For: fe80::1%" + b"a" * 100,), ""),
+        ((b"X-Forwarded-For: 192.0.2.1:5555",), ""),
     ],
 )
 def test_the_visitor_is_the_nearest_address_that_nobody_vouches_for(lines: tuple[bytes, ...], address: str) -> None:
-    assert visitor(head(*lines), Proxies([ProxyRule.parse("10.0.0.0/8", "any")])) == address
+    proxies = Proxies([ProxyRule.parse("10.0.0.0/8", "any")])
+    for dialect in DIALECTS.values():
+        asked = Asked(
+            dialect=dialect,
+            prefix="/ostiary",
+            by_secret=False,
+            peer="10.0.0.2",
+            head=head(*lines),
+            scheme="https",
+            host=b"h",
+            host_key="h",
+            target=b"/",
+            method="GET",
+            cookies="",
+        )
+        # NGINX Gateway Fabric passes on what the visitor wrote.
+        assert visitor(asked, proxies) == ("" if dialect.name == "ngf" else address)
 
 
 def test_a_head_is_rebuilt_from_parsed_headers() -> None:

@@ -25,6 +25,7 @@ class Dialect:
     wrote it. ``signs_in``: the proxy makes a redirect of a 401. ``carries_attempt``: that redirect can take a header of
     ours along. ``removes``: the proxy takes headers off the request that we list. ``sparse``: it passes on only the
     request headers that its configuration lists. ``extends``: the visitor's path follows the address.
+    ``knows_visitor``: what it says in X-Forwarded-For is its own word, and not the visitor's.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Dialect:
     removes: bool = False
     sparse: bool = False
     extends: bool = False
+    knows_visitor: bool = True
 
 
 def same_host(told: bytes, host: bytes) -> bool:

@@ -52,5 +52,5 @@ def _read_host_only(head: bytes, _method: bytes, _rest: bytes) -> Heard:
 
 _KINDS = frozenset({"nginx", "any"})
 NGINX = Dialect("nginx", _KINDS, _read_original, signs_in=True, carries_attempt=True)
-NGF = Dialect("ngf", _KINDS, _read_fabric, sparse=True)
+NGF = Dialect("ngf", _KINDS, _read_fabric, sparse=True, knows_visitor=False)
 NIC = Dialect("nic", _KINDS, _read_host_only, signs_in=True)
