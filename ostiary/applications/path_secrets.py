@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from ostiary.applications.models import PathSecret
@@ -64,7 +64,7 @@ class PathSecrets:
         return row, secret
 
     async def rotate(self, name: str, *, keep: timedelta = DEFAULT_KEEP, by: Actor) -> tuple[PathSecret, str]:
-        """A new secret under the same name; the one before is good for ``keep`` more.
+        """A new secret under the same name; those before are good for ``keep`` more at most.
 
         Raises `path_secret.not_found`, `path_secret.keep_invalid`.
         """
@@ -72,14 +72,12 @@ class PathSecrets:
             raise InvalidInput("path_secret.keep_invalid", "keep: from seconds=0 to days=30.", field="keep")
         now = self._clock.now()
         async with self._database.writing() as w:
-            old = await w.scalar(
-                update(PathSecret)
-                .where(PathSecret.name == name, PathSecret.expires.is_(None))
-                .values(expires=now + keep)
-                .returning(PathSecret.id)
-            )
-            if old is None:
+            rows = (await w.scalars(select(PathSecret).where(PathSecret.name == name).with_for_update())).all()
+            if not any(row.expires is None for row in rows):
                 raise _unknown()
+            for row in rows:
+                # One that an earlier rotation kept is not to outlive this one.
+                row.expires = now + keep if row.expires is None else min(row.expires, now + keep)
             row, secret = self._made(name)
             w.add(row)
             await w.flush()

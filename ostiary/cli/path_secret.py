@@ -73,7 +73,8 @@ def rotate(
         kept = timedelta(seconds=parse_duration(keep, field="keep"))
         _, secret = await parts.path_secrets.rotate(name, keep=kept, by=COMMAND)
         _show_address(secret)
-        typer.echo(f"The old one is good until {_moment(parts.clock.now() + kept)}.", err=True)
+        ends = f"Older ones are good until {_moment(parts.clock.now() + kept)} at most."
+        typer.echo(ends if kept else "No older one is good any more.", err=True)
 
     run(context, body)
 

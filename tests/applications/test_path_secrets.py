@@ -50,10 +50,18 @@ async def test_a_rotation_keeps_the_old_one_for_its_while(
         ("edge", second[:4], False),
         ("edge", first[:4], False),
     ]
-    clock.advance(3600)
-    assert [start for _, start, _ in await in_force(database, clock)] == [third[:4], first[:4]]
+    # What an earlier rotation kept does not outlive a later one.
     clock.advance(3600)
     assert [start for _, start, _ in await in_force(database, clock)] == [third[:4]]
+
+
+async def test_a_rotation_at_once_ends_every_older_one(
+    verbs: PathSecrets, database: Database, clock: FakeClock
+) -> None:
+    await verbs.add("edge", by=COMMAND)
+    await verbs.rotate("edge", keep=timedelta(days=1), by=COMMAND)
+    _, newest = await verbs.rotate("edge", keep=timedelta(), by=COMMAND)
+    assert await in_force(database, clock) == [("edge", newest[:4], True)]
 
 
 async def test_deleting_ends_what_a_rotation_kept_too(verbs: PathSecrets, database: Database, clock: FakeClock) -> None:
