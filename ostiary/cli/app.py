@@ -113,6 +113,8 @@ def show(context: typer.Context, slug: _Slug) -> None:
         for label, value in _facts(found, [mapping.name for mapping in used]):
             if value:
                 say(f"{label:<12}{value}")
+        if found.proxy is not None:
+            say(f"{'passed on':<12}{', '.join(told_headers(found.proxy, used))}")
         await _say_access(parts, found)
 
     run(context, body)
@@ -169,8 +171,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete an application, its provider and its bindings."""
-    if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {slug}, its provider and its bindings?")):
-        raise InvalidInput("application.not_confirmed", f"{slug} is not deleted; confirm it with --yes.", field="yes")
+    asking.confirmed(f"Delete {slug}, its provider and its bindings?", yes=yes)
     run(context, lambda parts: parts.applications.delete(slug, by=COMMAND))
     say(f"{slug} is deleted. Requests for its host are refused, or belong to a domain's application above it.")
 
@@ -328,18 +329,20 @@ async def _say_added(parts: Parts, made: Protected) -> None:
     async with parts.database.reading() as r:
         own = parts.settings.web.base_url or (await read(r)).base_url or "https://OSTIARY"
         used = await of_provider(r, made.proxy.id)
-    in_place = made.proxy.handoff == "in_place"
-    start = f"{own}/ostiary/start?attempt=$authHeader0" if in_place else f"{made.proxy.external_host}/ostiary/start"
-    attempt = ["X-Ostiary-Attempt"] if in_place else []
-    headers = ",".join([*attempt, "Set-Cookie", *told_headers(made.proxy, used)])
     say(f"{made.application.slug} guards {made.proxy.cookie_domain or made.address}.")
     await _say_access(parts, made)
     say()
+    headers = told_headers(made.proxy, used)
+    say(f"Its proxy passes these headers on: {', '.join(headers)}")
+    say("Set-ups for each proxy: docs/proxies/README.md")
+    say()
     say("Annotations for ingress-nginx, if this server is the service `ostiary` in the namespace `ostiary`:")
+    in_place = made.proxy.handoff == "in_place"
+    start = f"{own}/ostiary/start?attempt=$authHeader0" if in_place else f"{made.proxy.external_host}/ostiary/start"
+    first = ["X-Ostiary-Attempt"] if in_place else []
     annotation = "  nginx.ingress.kubernetes.io"
     say(f"{annotation}/auth-url: http://ostiary.ostiary.svc.cluster.local:9000/ostiary/auth/nginx?host=$host")
     say(f"{annotation}/auth-signin: {start}")
-    say(f"{annotation}/auth-response-headers: {headers}")
+    say(f"{annotation}/auth-response-headers: {','.join([*first, 'Set-Cookie', *headers])}")
     if not in_place:
         say(f"The path /ostiary of {made.proxy.host_key} leads to this server, without these annotations.")
-    say("More: docs/ingress-nginx.md")

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from ostiary.access.header_plan import ASSERTION
-from ostiary.applications.header_fields import PARTS, STYLE_NAMES
+from ostiary.access.header_plan import header_plan
 from ostiary.applications.models import Provider, ProxyProvider
 from ostiary.kit.durations import show_duration
 from ostiary.kit.errors import InvalidInput
+from ostiary.mappings.evaluate import Mapped
 from ostiary.mappings.models import PropertyMapping
 
 _LISTS: Final = frozenset({"open_paths", "additional_headers", "property_mappings"})
@@ -157,15 +157,12 @@ def facts(provider: Provider, proxy: ProxyProvider, mappings: Sequence[str]) -> 
     ]
 
 
-def told_headers(proxy: ProxyProvider, mappings: Sequence[PropertyMapping]) -> list[str]:
-    """The headers that a proxy has to pass on for the application to know who somebody is."""
-    names = proxy.header_names if proxy.header_style == "own" else STYLE_NAMES[proxy.header_style]
-    return [
-        *(names[part] for part in PARTS if part in names),
-        *proxy.additional_headers,
-        *(mapping.header for mapping in mappings),
-        *([ASSERTION] if proxy.signed_identity else []),
-    ]
+def told_headers(proxy: ProxyProvider, mappings: Sequence[PropertyMapping]) -> tuple[str, ...]:
+    """The headers that a proxy has to take from an answer, empty ones too: any that it leaves out is the visitor's."""
+    mapped = [Mapped(mapping.name, mapping.header, None) for mapping in mappings]
+    nothing = (False, "", "")
+    plan = header_plan(proxy.header_style, proxy.header_names, "", proxy.additional_headers, nothing, mapped)
+    return plan.names
 
 
 def _several(values: list[str] | None) -> list[str] | None:

@@ -154,7 +154,7 @@ def test_a_person_at_a_terminal_is_asked(ostiary: Ostiary, answer: str, access: 
         (("app", "show", "nothing"), "application.not_found"),
         (("app", "set", "nothing", "--name", "x"), "application.not_found"),
         (("app", "set", "nothing"), "application.nothing_to_change"),
-        (("app", "delete", "nothing"), "application.not_confirmed"),
+        (("app", "delete", "nothing"), "command.not_confirmed"),
         (("app", "bind", "nothing"), "binding.target_missing"),
         (("app", "bind", "x", "--user", "bob", "--expires", "2030-01-01T00:00"), "binding.expires_invalid"),
         (("app", "bind", "x", "--user", "bob", "--expires", "soon"), "binding.expires_invalid"),
@@ -227,13 +227,14 @@ def test_every_field_has_an_option_and_is_shown(ostiary: Ostiary, tmp_path: Path
     )
     assert added.status == 0, added.err
     assert "grafana guards https://apps.example.com/grafana." in added.out
-    assert "auth-response-headers: Set-Cookie,X-WEBAUTH-USER,X-WEBAUTH-GROUPS,X-Team,X-Desk\n" in added.out
+    assert "headers on: X-WEBAUTH-USER, X-WEBAUTH-GROUPS, X-Team, X-Desk, X-Ostiary-Jwt-Assertion\n" in added.out
     shown = ostiary("app", "show", "grafana").out
     for line in (
         "host        https://apps.example.com/grafana\n",
         "open        /grafana/public, /grafana/img, ^/grafana/health$\n",
         "preflight   passes unasked\n",
         "headers     own username=X-WEBAUTH-USER, groups=X-WEBAUTH-GROUPS\n",
+        "passed on   X-WEBAUTH-USER, X-WEBAUTH-GROUPS, X-Team, X-Desk, X-Ostiary-Jwt-Assertion\n",
         "groups      grafana-.*\n",
         "additional  X-Team\n",
         "mappings    desk\n",
@@ -260,6 +261,7 @@ def test_every_field_has_an_option_and_is_shown(ostiary: Ostiary, tmp_path: Path
         "session",
         "flows",
         "headers",
+        "passed",
     ]
     assert ostiary("mapping", "delete", "desk").status == 0
 
