@@ -47,7 +47,7 @@ class Portal:
 
     async def home(self, person: SignedIn) -> Response:
         """Who I am, and what I may open."""
-        tiles = await self._applications.of(person.session.user_id, person.visit.client.ip)
+        tiles = await self._applications.of(person.session.user_id, person.visit.client.visitor)
         return self._forms.page(person.visit, "portal/home.html", person=person.session, tiles=tiles)
 
     async def password(self, person: SignedIn) -> Response:

@@ -15,12 +15,14 @@ from ostiary.kit.urls import fold_host
 
 @dataclass(frozen=True)
 class Client:
-    """``ip`` is the visitor's address as far as it can be known, ``kind`` the declared kind of the proxy in between.
+    """``visitor`` is the visitor's address, "" if it is unknown: what rules are asked about. ``ip`` is whoever is
+    nearest to them and known, for counting and telling. ``kind`` is the declared kind of the proxy in between.
 
     ``undeclared`` is the address of a peer that sent forwarded headers without being declared: all of its visitors
     look alike.
     """
 
+    visitor: str
     ip: str
     scheme: str
     host: str
@@ -41,11 +43,13 @@ def client(request: Request, proxies: Proxies) -> Client:
     host = _folded(headers.get("host", ""))
     if kind is None:
         forwards = any(name.startswith("x-forwarded-") or name == "forwarded" for name in headers)
-        return Client(peer, request.url.scheme, host, None, peer if forwards else None)
+        return Client("" if forwards else peer, peer, request.url.scheme, host, None, peer if forwards else None)
     scheme = _single(headers.getlist("x-forwarded-proto"))
     forwarded_host = _single(headers.getlist("x-forwarded-host"))
+    walked = list(proxies.walked(",".join(headers.getlist("x-forwarded-for"))))
     return Client(
-        ip=_visitor(peer, headers.getlist("x-forwarded-for"), proxies),
+        visitor=walked[-1],
+        ip=next((address for address in reversed(walked) if address), peer),
         scheme=scheme if scheme in ("http", "https") else request.url.scheme,
         host=_folded(forwarded_host) if forwarded_host else host,
         kind=kind,
@@ -63,8 +67,3 @@ def _folded(host: str) -> str:
         return fold_host(host)
     except InvalidInput:
         return ""
-
-
-def _visitor(peer: str, lines: list[str], proxies: Proxies) -> str:
-    """Who is to be counted and told of: the visitor, or whoever is nearest to them that can be known."""
-    return next((address for address in reversed([*proxies.walked(",".join(lines))]) if address), peer)

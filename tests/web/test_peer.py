@@ -23,7 +23,7 @@ def test_an_undeclared_peer_is_taken_for_itself() -> None:
     seen = read(
         "203.0.113.7", ("X-Forwarded-For", "10.9.9.9"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil")
     )
-    assert seen == Client("203.0.113.7", "http", "auth.example.com", None, "203.0.113.7")
+    assert seen == Client("", "203.0.113.7", "http", "auth.example.com", None, "203.0.113.7")
     assert not seen.declared
     assert read("203.0.113.7").undeclared is None
 
@@ -35,7 +35,7 @@ def test_a_declared_proxy_speaks_for_its_visitor() -> None:
         ("X-Forwarded-Proto", "https"),
         ("X-Forwarded-Host", "B.example:443"),
     )
-    assert seen == Client("203.0.113.7", "https", "b.example", "nginx", None)
+    assert seen == Client("203.0.113.7", "203.0.113.7", "https", "b.example", "nginx", None)
 
 
 @pytest.mark.parametrize(
