@@ -199,21 +199,6 @@ class Explain:
             contact=served.contact,
         )
 
-    def left(self, visit: Visit, served: Served, base_url: str) -> Response:
-        name = served.rules.name if served.rules else served.host_key
-        return self.page(
-            visit,
-            "forward_auth.left",
-            f"You are signed out of {name}",
-            "Everything else is as it was: while you are signed in, opening it again lets you in without asking.",
-            status=200,
-            actions=(
-                ("Where you are signed in", f"{base_url}/if/user/sessions/"),
-                ("Sign out of everything", f"{base_url}/if/flow/default-invalidation-flow/"),
-            ),
-            contact=served.contact,
-        )
-
     def ticket_gone(self, visit: Visit, served: Served) -> Response:
         return self.page(
             visit,

@@ -23,6 +23,7 @@ from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationServicer, 
 from envoy.type.v3.http_status_pb2 import HttpStatus, StatusCode
 from google.rpc.status_pb2 import Status
 
+from ostiary.forwardauth.complaints import Complaints
 from ostiary.forwardauth.decide import Verdict
 from ostiary.web.gate import Gate, Limits
 from ostiary.web.relay import Relay
@@ -194,7 +195,7 @@ class GrpcFace(AuthorizationServicer):  # type: ignore[misc]  # generated, witho
         self._gate = Gate(limits or Limits())
         self._name = f"ostiary-{secrets.token_hex(16)}"
         self._relay = Relay(self._name)
-        self._complained: set[tuple[str, str]] = set()
+        self._complaints = Complaints()
         self._server: grpc.aio.Server | None = None
 
     async def start(self, listener: socket.socket) -> None:
@@ -247,7 +248,5 @@ class GrpcFace(AuthorizationServicer):  # type: ignore[misc]  # generated, witho
 
     def _refuse(self, refused: Refused, peer: str) -> CheckResponse:
         self._checks.counts[Verdict.REFUSED] += 1
-        if (refused.reason, peer) not in self._complained and len(self._complained) < 1000:
-            self._complained.add((refused.reason, peer))
-            _log.warning("check_refused", reason=refused.reason, peer=peer, face="grpc")
+        self._complaints.tell(refused.reason, peer, face="grpc")
         return denied(refused.status, refused.reason)

@@ -10,11 +10,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final, Protocol, cast
 
-import structlog
-
 from ostiary.access.freshness import Freshness, SqliteFreshness
 from ostiary.access.served import Served
 from ostiary.access.table import AccessTable, Entry
+from ostiary.forwardauth.complaints import Complaints
 from ostiary.forwardauth.decide import Verdict
 from ostiary.forwardauth.dialects.addresses import ABOVE_OWN, PREFIXES, Endpoint, auth_endpoint, below_auth
 from ostiary.forwardauth.dialects.dialect import Dialect
@@ -34,7 +33,6 @@ from ostiary.kit.urls import MAX_URL, canonical_path, parse_original_url
 # What no address holds; a fragment above all, since a server that cuts at it sees another path.
 _NO_ADDRESS = bytes(range(0x21)) + b"\x7f#"
 _SCHEMES: Final[Mapping[bytes, bytes]] = {b"https": b"https", b"http": b"http", b"wss": b"https", b"ws": b"http"}
-_MOST_COMPLAINTS = 1000
 # Key sets that one check waits for, each for another issuer.
 _MOST_FETCHED = 3
 _HEADERS_DIFFER = "a check's headers contradict each other, or a visitor forged some; see how a check is decided"
@@ -51,7 +49,6 @@ _ADVICE: Final[Mapping[str, str]] = {
     "no_path_header": "the proxy has to send Host, Path and Method",
     "no_forwarded_host": "the proxy has to send X-Forwarded-Host and X-Forwarded-Proto",
 }
-_log = structlog.get_logger("forwardauth")
 _UNREACHABLE = Outcome(Verdict.UNDECIDABLE, "database_unreachable")
 
 
@@ -113,7 +110,7 @@ class Responder:
         self._sign_in = answer(b"401 Unauthorized")
         self.counts = dict.fromkeys(Verdict, 0)
         """How many checks came to each verdict, apart from ``remembered``; read when metrics are scraped."""
-        self._complained: set[tuple[str, str]] = set()
+        self._complaints = Complaints()
         self.remembered = 0
         """How many were allowed from memory."""
 
@@ -381,8 +378,5 @@ class Responder:
         if self._trace is not None:
             self._trace(peer=peer, host="", path="", method="", verdict=Verdict.REFUSED, reason=code)
         advice = _ADVICE.get(code, _HEADERS_DIFFER)
-        if (code, peer) not in self._complained and len(self._complained) < _MOST_COMPLAINTS:
-            # Once for each peer: what is wrong is the proxy's configuration, and it asks many times a second.
-            self._complained.add((code, peer))
-            _log.warning("check_refused", reason=code, peer=peer, advice=advice)
+        self._complaints.tell(code, peer, advice=advice)
         return misasked(dialect, code, advice, status, *lines, silent=method == b"HEAD")

@@ -16,9 +16,10 @@ from ostiary.forwardauth.handoff import Handoff
 from ostiary.forwardauth.judge import Judge
 from ostiary.forwardauth.responder import Responder
 from ostiary.forwardauth.sign_out import SignOutPage
-from ostiary.forwardauth.start import StartPage, cookie_header, redirect
+from ostiary.forwardauth.start import StartPage
 from ostiary.forwardauth.tickets import CALLBACK
 from ostiary.forwardauth.wire import head_of
+from ostiary.web.redirects import see_as_written
 from ostiary.web.routes import Routes, Who
 from ostiary.web.visits import Visit
 
@@ -134,14 +135,14 @@ class ForwardAuth:
                 served,
                 kind=CALLBACK,
                 host=visit.client.host,
-                cookies=cookie_header(visit),
+                cookies=visit.cookies,
                 ticket=found[1].decode("ascii"),
                 now=self._judge.now(),
             )
         if seated is None:
             return self._explain.ticket_gone(visit, served)
         set_cookie, return_url = seated
-        response = redirect(return_url)
+        response = see_as_written(return_url)
         response.headers.append("Set-Cookie", set_cookie)
         return response
 

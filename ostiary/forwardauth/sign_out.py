@@ -19,9 +19,9 @@ from ostiary.forwardauth.entrance import Entrance
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.identify import Identify
 from ostiary.forwardauth.judge import Judge
-from ostiary.forwardauth.start import cookie_header, redirect
 from ostiary.kit.urls import parse_origin
 from ostiary.sessions.leaving import Leaving
+from ostiary.web.redirects import see_as_written
 from ostiary.web.visits import Visit
 
 ASKING = "/if/user/sessions/"
@@ -77,9 +77,9 @@ class SignOutPage:
             intent = Intent(resume=f"/if/flow/{served.invalidation_flow}/", application_name=name)
         url = base_url + self._flows.url(intent, INVALIDATION)
         if served is None or login_id is None or not _own_wish(visit):
-            return redirect(url)
+            return see_as_written(url)
         ticket = urlencode({"ticket": self._ticket(login_id)})
-        response = redirect(f"{url}{'&' if '?' in url else '?'}{ticket}")
+        response = see_as_written(f"{url}{'&' if '?' in url else '?'}{ticket}")
         response.headers.append("Set-Cookie", served.cookie.cleared(served.secure))
         return response
 
@@ -97,10 +97,11 @@ class SignOutPage:
             # is called is told to nobody who is not in it.
             mine = served.rules.slug if served and served.rules and login_id else ""
             name = mine if slug is None else slug
-            return redirect(f"{base_url}{ASKING}?{urlencode({'application': name})}")
+            return see_as_written(f"{base_url}{ASKING}?{urlencode({'application': name})}")
         by = Actor(by.user_id, by.username, visit.client.ip or None)
         await self._leaving.leave(login_id, served.provider_id, application=served.rules.slug, by=by)
-        response = self._explain.left(visit, served, base_url)
+        # Said on our host: on the application's, nothing of ours but this address may be routed.
+        response = see_as_written(f"{base_url}{ASKING}?{urlencode({'left': served.rules.slug})}")
         if not ours:
             response.headers.append("Set-Cookie", served.cookie.cleared(served.secure))
         return response
@@ -113,7 +114,7 @@ class SignOutPage:
             for served in self._table.rules.at(visit.client.host)
             if slug is None or (served.rules is not None and served.rules.slug == slug)
         ]
-        cookies, now = cookie_header(visit), self._judge.now()
+        cookies, now = visit.cookies, self._judge.now()
         for served in doors:
             found = await self._freshness.ask(self._identify.session(served, visit.client.host, cookies, now))
             if not isinstance(found, str):

@@ -28,6 +28,7 @@ from ostiary.kit.errors import InvalidInput
 from ostiary.kit.urls import location, parse_origin, return_target
 from ostiary.sessions.lifecycle import LiveSession
 from ostiary.storage.secrets import Secrets
+from ostiary.web.redirects import see_as_written
 from ostiary.web.visits import Visit
 
 _ATTEMPT = re.compile(rb"(?:^|&)attempt=([A-Za-z0-9_-]+)(?:&|$)")
@@ -98,7 +99,7 @@ class StartPage:
         if found is None:
             return await self._begin(visit, query, base_url, own)
         if visit.client.host != own:
-            return redirect(base_url + prefix_of(visit) + location("/start?", query))
+            return see_as_written(base_url + prefix_of(visit) + location("/start?", query))
         return await self._continue(visit, query, found[1].decode("ascii"))
 
     # Without an attempt
@@ -138,12 +139,12 @@ class StartPage:
         if here != served.host_key:
             # The attempt has to be bound where the ticket will come back.
             start = f"{served.origin}{prefix_of(visit)}/start?rd="
-            return redirect(start + wanted.url)
+            return see_as_written(start + wanted.url)
         method = _METHOD.search(query[: query.find(b"rd=")] if b"rd=" in query else query)
         return await self._bind(visit, wanted, base_url, method[1].decode("ascii") if method else "")
 
     async def _bind(self, visit: Visit, wanted: Wanted, base_url: str, method: str) -> Response:
-        cookies = cookie_header(visit)
+        cookies = visit.cookies
         now = self._judge.now()
         found = await self._freshness.ask(self._identify.session(wanted.served, wanted.served.host_key, cookies, now))
         attempt, set_cookie = self._handoff.begin(
@@ -158,7 +159,7 @@ class StartPage:
             now=now,
         )
         # The address goes last and unescaped: escaping what is escaped already would make it outgrow buffers.
-        response = redirect(f"{base_url}{prefix_of(visit)}/start?attempt={attempt}&rd={wanted.url}")
+        response = see_as_written(f"{base_url}{prefix_of(visit)}/start?attempt={attempt}&rd={wanted.url}")
         if set_cookie is not None:
             response.headers.append("Set-Cookie", set_cookie)
         return response
@@ -184,10 +185,10 @@ class StartPage:
             )
         wanted = Wanted(served, attempt.host, target)
         if attempt.kind == CLEAN:
-            return redirect(wanted.url)
+            return see_as_written(wanted.url)
         session = visit.session
         if session is None:
-            return redirect(self._flows.url(*self._intent(visit, wanted, text)))
+            return see_as_written(self._flows.url(*self._intent(visit, wanted, text)))
         refusal = await self._refused(visit, wanted, session)
         if refusal is not None:
             return refusal
@@ -212,7 +213,7 @@ class StartPage:
         if person is None:
             return self._explain.unknown_host(visit, wanted.host)
         opinion = self._judge.opinion(
-            wanted.served, person, host=wanted.host, target=wanted.target, method="GET", client_ip=visit.client.ip
+            wanted.served, person, host=wanted.host, target=wanted.target, method="GET", client_ip=visit.client.visitor
         )
         if opinion.refusal is None:
             return None
@@ -223,7 +224,7 @@ class StartPage:
         self, visit: Visit, wanted: Wanted, attempt: Attempt, session: LiveSession, now: datetime
     ) -> Response:
         before, counted = self._loops.count(
-            cookie_header(visit),
+            visit.cookies,
             visit.secure,
             session_id=session.id,
             provider_id=wanted.served.provider_id,
@@ -243,10 +244,10 @@ class StartPage:
             now=now,
         )
         if attempt.kind == IN_PLACE:
-            response = redirect(location(wanted.origin, tickets.with_ticket(wanted.target, ticket)))
+            response = see_as_written(location(wanted.origin, tickets.with_ticket(wanted.target, ticket)))
         else:
             app = wanted.served.provider_uuid[:8]
-            response = redirect(f"{wanted.served.origin}{prefix_of(visit)}/callback?app={app}&ticket={ticket}")
+            response = see_as_written(f"{wanted.served.origin}{prefix_of(visit)}/callback?app={app}&ticket={ticket}")
         response.headers.append("Set-Cookie", counted)
         return response
 
@@ -266,16 +267,3 @@ def _redirected_by_proxy(visit: Visit) -> tuple[str | None, bytes] | None:
     """
     told = visit.request.headers.get("x-auth-request-redirect", "")
     return return_target(b"rd=" + told.encode("latin-1")) if told.startswith("/") and visit.client.declared else None
-
-
-def cookie_header(visit: Visit) -> str:
-    """All Cookie lines as one."""
-    return "; ".join(visit.request.headers.getlist("cookie"))
-
-
-def redirect(url: str) -> Response:
-    """303 to an address that is ours or an application's, written as it is; it leaks to nobody as a Referer."""
-    return Response(
-        status_code=303,
-        headers={"Location": url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
-    )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 from starlette.responses import Response
@@ -68,6 +69,7 @@ class SessionsPage:
             opened = await _opened(r, session.id)
             named = person.visit.request.query_params.get("application")
             asked = next((one for one in opened if one.slug == named), None)
+            left = await _name_of_left(r, person.visit.request.query_params.get("left"), opened)
             if asked is not None:
                 return self._forms.page(person.visit, "portal/leave.html", application=asked, path=PATH)
             others = [one for one in await listed(r, user_id=session.user_id, limit=_MOST) if one.id != session.id]
@@ -75,7 +77,15 @@ class SessionsPage:
             Elsewhere(one.id, browser_name(one.user_agent), one.client_ip or "", one.last_used, one.applications)
             for one in others
         ]
-        return self._forms.page(person.visit, "portal/sessions.html", opened=opened, elsewhere=elsewhere, path=PATH)
+        return self._forms.page(
+            person.visit,
+            "portal/sessions.html",
+            opened=opened,
+            elsewhere=elsewhere,
+            path=PATH,
+            left=left,
+            not_open=bool(named),
+        )
 
     async def _end(self, person: SignedIn) -> Response:
         fields = await self._forms.checked(person.visit)
@@ -87,6 +97,7 @@ class SessionsPage:
             for one in opened:
                 if one.slug == fields["application"]:
                     await self._leaving.leave(session.id, one.provider_id, application=one.slug, by=by)
+                    return see_other(f"{PATH}?{urlencode({'left': one.slug})}")
         else:
             async with self._database.reading() as r:
                 theirs = await shown(r, fields.get("session", ""))
@@ -94,6 +105,13 @@ class SessionsPage:
                 raise NotFound("session.not_found", "This session has ended already.")
             await self._sessions.end(theirs.id, by=by, reason="signed out by its owner")
         return see_other(PATH)
+
+
+async def _name_of_left(r: Reading, slug: str | None, opened: Sequence[Opened]) -> str:
+    """What an application is called that has just been left; "" for one that is still open, or that there is not."""
+    if slug is None or any(one.slug == slug for one in opened):
+        return ""
+    return await r.scalar(select(Application.name).where(Application.slug == slug)) or ""
 
 
 async def _opened(r: Reading, session_id: str) -> Sequence[Opened]:

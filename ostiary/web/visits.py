@@ -40,6 +40,11 @@ class Visit:
     session: LiveSession | None
     stale: bool
 
+    @property
+    def cookies(self) -> str:
+        """All Cookie lines as one."""
+        return "; ".join(self.request.headers.getlist("cookie"))
+
 
 @dataclass(frozen=True)
 class SignedIn:

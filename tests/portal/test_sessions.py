@@ -65,7 +65,7 @@ async def test_an_empty_page_says_so(door: House) -> None:
     browser = door.browser()
     await browser.sign_in()
     page = await browser.get(PAGE)
-    assert "You have not opened any application" in page.text
+    assert "No application is open in this browser." in page.text
     assert "Nowhere else." in page.text
     assert "<form" not in page.text
 
@@ -81,6 +81,9 @@ async def test_one_application_is_left(door: House) -> None:
     assert await press(browser, application="hello") == 303
     assert await open_hosts(door) == ["wiki.example.com", "www.wiki.example.com"]
     assert "Hello" not in (await browser.get(PAGE)).text
+    assert "You are signed out of Hello &lt;World&gt;." in (await browser.get(PAGE + "?left=hello")).text
+    for other in ("wiki", "nothing", "<b>"):
+        assert "You are signed out of" not in (await browser.get(f"{PAGE}?left={other}")).text
     async with door.database.reading() as r:
         event = (await r.scalars(select(Event).where(Event.action == "logout"))).one()
     assert (event.context["application"], event.context["applications"]) == ("hello", 2)
@@ -93,7 +96,7 @@ async def test_a_link_only_asks(door: House) -> None:
     await opened(door, "hello", "Hello")
     assert "Sign out of Hello?" in (await browser.get(PAGE + "?application=hello")).text
     assert len(await open_hosts(door)) == 2
-    assert "Where you are signed in</h1>" in (await browser.get(PAGE + "?application=other")).text
+    assert "That application is not open in this browser." in (await browser.get(PAGE + "?application=other")).text
 
 
 async def test_another_login_is_ended_and_only_ones_own(door: House) -> None:
