@@ -6,7 +6,7 @@ headers and the weaknesses that it has.
 
 from functools import partial
 
-from tests.proxies import caddy, traefik, traefik_ingress_nginx
+from tests.proxies import caddy, traefik, traefik_kubernetes
 from tests.proxies.installation import AUTH
 from tests.proxies.stand import Place, Stand
 from tests.rig import nginx
@@ -151,6 +151,6 @@ STANDS = (
         "an Ingress of ingress-nginx, below Traefik",
         "traefik",
         "callback",
-        partial(traefik_ingress_nginx.run, example="ingress-nginx/callback.yaml", snippet=False),
+        partial(traefik_kubernetes.run, example="ingress-nginx/callback.yaml", snippet=False),
     ),
 )

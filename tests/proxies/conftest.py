@@ -10,6 +10,7 @@ from tests.proxies.installation import ANNA, BERT, Installation, installed
 from tests.proxies.report import Cell, committed
 from tests.proxies.stand import APPLICATIONS, Stand, Standing, standing
 from tests.proxies.stands import STANDS
+from tests.proxies.traefik_kubernetes import BY_OWN_RESOURCES
 
 Reports = Generator[None, pytest.TestReport, pytest.TestReport]
 
@@ -39,7 +40,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         (("user", "create", ANNA[0], "--password", "--name", "Anna Ångström", "--group", "staff"), ANNA[1]),
         (("user", "create", BERT[0], "--password", "--name", "Bert", "--group", "board"), BERT[1]),
     ]
-    stands = (*STANDS, *authentik.STANDS, *shaped_nginx.STANDS)
+    stands = (*STANDS, *authentik.STANDS, *shaped_nginx.STANDS, BY_OWN_RESOURCES)
     applications = [command for stand in stands for command in commands(stand)]
     peers = [(stand.name, stand.kind) for stand in stands]
     with installed(tmp_path_factory.mktemp("ostiary"), peers, [*people, *applications]) as running:
@@ -86,6 +87,7 @@ def _shaped(stand: Stand) -> Callable[..., Iterator[Standing]]:
 
 
 nic, ngf = map(_shaped, shaped_nginx.STANDS)
+crd = _shaped(BY_OWN_RESOURCES)
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def cell(request: pytest.FixtureRequest, door: Standing, record_property: Callab
 @pytest.fixture(autouse=True)
 def _forgotten(request: pytest.FixtureRequest) -> None:
     """Every test begins with applications that have seen nothing."""
-    for name in {"door", "old_door", "nic", "ngf"} & set(request.fixturenames):
+    for name in {"door", "old_door", "nic", "ngf", "crd"} & set(request.fixturenames):
         request.getfixturevalue(name).forget()
 
 
@@ -113,7 +115,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """What the processes wrote stands below a failure."""
     report = yield
     given = getattr(item, "funcargs", {})
-    running = next((given[name] for name in ("door", "old_door", "nic", "ngf") if name in given), None)
+    running = next((given[name] for name in ("door", "old_door", "nic", "ngf", "crd") if name in given), None)
     if report.failed and isinstance(running, Standing):
         report.sections.append((f"proxy ({running.stand})", running.processes.log("proxy")[-4000:]))
         report.sections.append(("ostiary", running.installation.processes.log("ostiary")[-4000:]))

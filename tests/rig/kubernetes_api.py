@@ -17,6 +17,13 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "configmaps": ("v1", "ConfigMap"),
     "namespaces": ("v1", "Namespace"),
     "nodes": ("v1", "Node"),
+    **{
+        f"{kind.lower()}s": ("traefik.io/v1alpha1", kind)
+        for kind in (
+            *("IngressRoute", "IngressRouteTCP", "IngressRouteUDP", "Middleware", "MiddlewareTCP", "TLSOption"),
+            *("TLSStore", "TraefikService", "ServersTransport", "ServersTransportTCP"),
+        )
+    },
 }
 
 

@@ -1,5 +1,5 @@
-"""Traefik's ingress-nginx provider, as docs/proxies/traefik-ingress-nginx.md sets it up, fed by an API server in
-miniature."""
+"""Traefik in Kubernetes, fed by an API server in miniature: its ingress-nginx provider, as
+docs/proxies/traefik-ingress-nginx.md sets it up, and its own resources, as docs/proxies/traefik.md does."""
 
 import yaml
 
@@ -51,5 +51,22 @@ def _manifests(place: Place, file: str, name: str, *, snippet: bool = True) -> l
     return found
 
 
+def start_by_own_resources(place: Place) -> None:
+    """Traefik's own resources, as docs/proxies/traefik.md has them for Kubernetes."""
+    objects: list[Object] = []
+    for namespace, name in _SERVICES:
+        objects += service(namespace, name, 9000, place.ostiary)
+    for number, (name, address) in enumerate(place.applications.items()):
+        found = _manifests(place, "traefik/kubernetes.yaml", name)
+        # Ostiary's own route stands in every copy, and is made once.
+        shared = [one for one in found if one["metadata"]["namespace"] == "ostiary"]
+        objects += found if number == 0 else [one for one in found if one not in shared]
+        objects += service(name, name, 80, address)
+    api = place.stack.enter_context(KubernetesApi(objects))
+    static = place.example("traefik/kubernetes-static.yaml")
+    traefik.run(place, static.replace("https://kubernetes.default.svc", api.url))
+
+
 TITLE = f"Traefik {traefik.version()}, ingress-nginx provider"
 STANDS = (Stand("traefik-nginx", TITLE, "traefik", "in_place", start),)
+BY_OWN_RESOURCES = Stand("crd", "Traefik's own resources", "traefik", "in_place", start_by_own_resources)
