@@ -39,7 +39,10 @@ def machine_plan(header_authentication: Any, jwt_issuers: Any) -> MachinePlan | 
     """
     if not header_authentication:
         return None
-    stored = json.loads(jwt_issuers) if isinstance(jwt_issuers, str | bytes) else jwt_issuers
+    try:
+        stored = json.loads(jwt_issuers) if isinstance(jwt_issuers, str | bytes) else jwt_issuers
+    except ValueError:
+        stored = None
     entries = stored if isinstance(stored, list) else []
     return MachinePlan(tuple(issuer for entry in entries if (issuer := _issuer(entry)) is not None))
 

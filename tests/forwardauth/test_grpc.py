@@ -196,7 +196,8 @@ async def test_whatever_is_no_whole_answer_denies(line: Line, reply: Any) -> Non
     assert response.status.code == 7
     assert response.denied_response.status.code in (403, 503)
     assert b"secret" not in response.SerializeToString()
-    assert line.stub.refused == 1
+    # gRPC may ask again by itself.
+    assert line.stub.refused >= 1
 
 
 @pytest.mark.parametrize(
