@@ -1,9 +1,9 @@
-"""People, groups, memberships, tokens and failed attempts."""
+"""People, groups, memberships, roles, tokens and failed attempts."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ostiary.storage.base import Base, Id, Serial, new_id
@@ -57,6 +57,45 @@ class Membership(Base):
     __tablename__ = "memberships"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class Role(Base):
+    """A named set of permissions, held by people and by the members of groups."""
+
+    __tablename__ = "roles"
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class RolePermission(Base):
+    """What a role may do: to every object of a type, or to one."""
+
+    __tablename__ = "role_permissions"
+    __table_args__ = (UniqueConstraint("role_id", "codename", "object_pk"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    role_id: Mapped[str] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"))
+    codename: Mapped[str] = mapped_column(comment="authentik's, such as authentik_core.view_user")
+    object_pk: Mapped[str] = mapped_column(default="", comment="the one object's primary key as text; empty for every")
+
+
+class RoleUser(Base):
+    """A person holds a role."""
+
+    __tablename__ = "role_users"
+
+    role_id: Mapped[str] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class RoleGroup(Base):
+    """The members of a group hold a role, those of the groups below it too."""
+
+    __tablename__ = "role_groups"
+
+    role_id: Mapped[str] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True)
     group_id: Mapped[str] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True)
 
 

@@ -7,6 +7,7 @@ that feature's rules, its audit event and the feed.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -48,10 +49,31 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._readers = open_readers(engine)
         self._writer = asyncio.Lock()
+        self._together: ContextVar[Writing | None] = ContextVar("together", default=None)
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[Writing]:
+        """One transaction for several verbs: within the block each joins it instead of opening its own, so that all of
+        them happen or none. A verb's failure must leave the block; whoever went on would store half of that verb.
+        """
+        async with self.writing() as session:
+            if self._together.get() is not None:
+                yield session
+                return
+            token = self._together.set(session)
+            try:
+                yield session
+            finally:
+                self._together.reset(token)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reading]:
         """A read transaction. Raises `storage.unreachable` when the database cannot be asked."""
+        joined = self._together.get()
+        if joined is not None:
+            await joined.flush()
+            yield joined
+            return
         with unreachable():
             async with Reading(self._readers, expire_on_commit=False, autoflush=False) as session:
                 yield session
@@ -59,6 +81,11 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Writing]:
         """A write transaction, committed at the end of the block. Raises `storage.unreachable`."""
+        joined = self._together.get()
+        if joined is not None:
+            yield joined
+            await joined.flush()
+            return
         if not self.is_sqlite:
             async with self._write() as session:
                 yield session

@@ -30,6 +30,45 @@ async def _write_and_fail(database: Database) -> None:
         raise RuntimeError("on purpose")
 
 
+async def test_verbs_that_belong_together_happen_all_or_not_at_all(database: Database) -> None:
+    async def add(name: str) -> None:
+        async with database.writing() as w:
+            w.add(Group(id=name, name=name))
+
+    async def found() -> list[str]:
+        async with database.reading() as r:
+            return list(await r.scalars(select(Group.id).order_by(Group.id)))
+
+    async with database.together():
+        await add("a")
+        async with database.together():
+            await add("b")
+        assert await found() == ["a", "b"]
+    with pytest.raises(IntegrityError):
+        async with database.together():
+            await add("c")
+            await add("a")
+    assert await found() == ["a", "b"]
+    await add("d")
+    assert await found() == ["a", "b", "d"]
+
+
+async def test_what_goes_on_elsewhere_does_not_join(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def elsewhere() -> list[str]:
+        await inside.wait()
+        async with database.reading() as r:
+            return list(await r.scalars(select(Group.id)))
+
+    other = asyncio.create_task(elsewhere())
+    async with database.together() as w:
+        w.add(Group(id="a", name="a"))
+        await w.flush()
+        inside.set()
+        assert await other == []
+
+
 async def test_a_reading_refuses_a_changed_object(database: Database) -> None:
     async with database.writing() as w:
         w.add(Group(id="a", name="a"))

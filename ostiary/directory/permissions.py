@@ -1,0 +1,72 @@
+"""What a person may manage: everything, or what their roles say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import or_, select
+
+from ostiary.directory.membership import groups_of
+from ostiary.directory.models import RoleGroup, RolePermission, RoleUser
+from ostiary.storage.session import Reading
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """``everywhere`` are codenames that hold for every object, ``objects`` codename → the primary keys (as text) of
+    single ones. Codenames are authentik's, such as ``authentik_core.view_user``.
+    """
+
+    superuser: bool = False
+    everywhere: frozenset[str] = frozenset()
+    objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def may(self, codename: str, pk: str | int | None = None) -> bool:
+        """Whether it holds for every object or, with ``pk``, at least for that one."""
+        if self.superuser or codename in self.everywhere:
+            return True
+        return pk is not None and str(pk) in self.objects_of(codename)
+
+    def objects_of(self, codename: str) -> frozenset[str]:
+        """The single objects that it holds for."""
+        return self.objects.get(codename, frozenset())
+
+    def covers(self, other: "Permissions") -> bool:
+        """Whether nobody gains anything who is given what ``other`` holds."""
+        if self.superuser:
+            return True
+        return (
+            not other.superuser
+            and other.everywhere <= self.everywhere
+            and all(
+                codename in self.everywhere or keys <= self.objects_of(codename)
+                for codename, keys in other.objects.items()
+            )
+        )
+
+
+NONE: Final = Permissions()
+"""What a stranger may manage."""
+
+
+async def permissions_of(r: Reading, user_id: int) -> Permissions:
+    """What this person may manage, by their own roles and those of their groups, inherited ones too."""
+    groups = await groups_of(r, user_id)
+    if any(group.is_superuser for group in groups):
+        return Permissions(superuser=True)
+    held = or_(
+        RolePermission.role_id.in_(select(RoleUser.role_id).where(RoleUser.user_id == user_id)),
+        RolePermission.role_id.in_(
+            select(RoleGroup.role_id).where(RoleGroup.group_id.in_([group.id for group in groups]))
+        ),
+    )
+    everywhere: set[str] = set()
+    objects: dict[str, set[str]] = {}
+    for codename, pk in await r.execute(select(RolePermission.codename, RolePermission.object_pk).where(held)):
+        if pk:
+            objects.setdefault(codename, set()).add(pk)
+        else:
+            everywhere.add(codename)
+    return Permissions(
+        everywhere=frozenset(everywhere), objects={name: frozenset(keys) for name, keys in objects.items()}
+    )
