@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from ostiary.directory.models import Group, GroupParent, Membership, User
 from ostiary.storage.session import Reading, Writing
@@ -34,11 +34,18 @@ async def parents_of_all(r: Reading) -> dict[str, set[str]]:
     return parents
 
 
+def effective(direct: Select[str]) -> Select[str]:
+    """As a query: the ids of all groups that membership of those means, found by the database."""
+    (first,) = direct.selected_columns
+    reached = direct.with_only_columns(first.label("group_id")).cte("reached", recursive=True)
+    reached = reached.union(select(GroupParent.parent_id).join(reached, GroupParent.group_id == reached.c.group_id))
+    return select(reached.c.group_id)
+
+
 async def groups_of(r: Reading, user_id: int) -> list[Group]:
     """A person's groups, inherited ones too, by name."""
-    reached = select(Membership.group_id).where(Membership.user_id == user_id).cte("reached", recursive=True)
-    reached = reached.union(select(GroupParent.parent_id).join(reached, GroupParent.group_id == reached.c.group_id))
-    query = select(Group).where(Group.id.in_(select(reached.c.group_id))).order_by(Group.name)
+    direct = select(Membership.group_id).where(Membership.user_id == user_id)
+    query = select(Group).where(Group.id.in_(effective(direct))).order_by(Group.name)
     return list((await r.scalars(query)).all())
 
 

@@ -1,13 +1,13 @@
 """What a person may manage: everything, or what their roles say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 
-from ostiary.directory.membership import groups_of
-from ostiary.directory.models import RoleGroup, RolePermission, RoleUser
+from ostiary.directory.membership import effective
+from ostiary.directory.models import Group, Membership, Role, RoleGroup, RolePermission, RoleUser
 from ostiary.storage.session import Reading
 
 
@@ -51,14 +51,24 @@ NONE: Final = Permissions()
 
 async def permissions_of(r: Reading, user_id: int) -> Permissions:
     """What this person may manage, by their own roles and those of their groups, inherited ones too."""
-    groups = await groups_of(r, user_id)
-    if any(group.is_superuser for group in groups):
+    direct = select(Membership.group_id).where(Membership.user_id == user_id)
+    return await _brought(r, direct, select(RoleUser.role_id).where(RoleUser.user_id == user_id))
+
+
+async def permissions_brought(r: Reading, *, groups: Iterable[str] = (), roles: Iterable[str] = ()) -> Permissions:
+    """What anybody may manage who is put into these groups and given these roles."""
+    return await _brought(
+        r, select(Group.id).where(Group.id.in_(list(groups))), select(Role.id).where(Role.id.in_(list(roles)))
+    )
+
+
+async def _brought(r: Reading, groups: Select[str], roles: Select[str]) -> Permissions:
+    above = effective(groups)
+    if await r.scalar(select(Group.id).where(Group.id.in_(above), Group.is_superuser).limit(1)) is not None:
         return Permissions(superuser=True)
     held = or_(
-        RolePermission.role_id.in_(select(RoleUser.role_id).where(RoleUser.user_id == user_id)),
-        RolePermission.role_id.in_(
-            select(RoleGroup.role_id).where(RoleGroup.group_id.in_([group.id for group in groups]))
-        ),
+        RolePermission.role_id.in_(roles),
+        RolePermission.role_id.in_(select(RoleGroup.role_id).where(RoleGroup.group_id.in_(above))),
     )
     everywhere: set[str] = set()
     objects: dict[str, set[str]] = {}
