@@ -14,6 +14,11 @@ from ostiary.storage.session import Reading
 
 CODE: Final = "permission.raises"
 
+CHANGE_GROUP: Final = "authentik_core.change_group"
+ADD_MEMBER: Final = "authentik_core.add_user_to_group"
+REMOVE_MEMBER: Final = "authentik_core.remove_user_from_group"
+CHANGE_ROLE: Final = "authentik_rbac.change_role"
+
 
 async def may_touch_user(r: Reading, permissions: Permissions, user_id: int, *, field: str = "user") -> None:
     """To change, delete or disable them, or to get in as them: password, token, recovery link, session, impersonation.
@@ -39,21 +44,24 @@ async def may_touch_groups(
 async def may_give_groups(
     r: Reading, permissions: Permissions, group_ids: Iterable[str], *, field: str = "groups"
 ) -> None:
-    """To put somebody into them, or other groups below them. Unknown ids bring nothing; the verbs refuse those."""
-    if permissions.superuser:
-        return
-    _covers(
-        permissions, await permissions_brought(r, groups=group_ids), field, "that group would give more than you hold"
-    )
+    """To put somebody into them, or other groups below them: members get into applications, so it is the group's
+    administrator who decides. Unknown ids bring nothing; the verbs refuse those.
+    """
+    await _may_hand_over(r, permissions, group_ids, (), (CHANGE_GROUP, ADD_MEMBER), field)
+
+
+async def may_take_groups(
+    r: Reading, permissions: Permissions, group_ids: Iterable[str], *, field: str = "groups"
+) -> None:
+    """To take somebody out of them, or other groups from below them: a binding can also shut members out."""
+    await _may_hand_over(r, permissions, group_ids, (), (CHANGE_GROUP, REMOVE_MEMBER), field)
 
 
 async def may_give_roles(
     r: Reading, permissions: Permissions, role_ids: Iterable[str], *, field: str = "roles"
 ) -> None:
-    """To give them to anybody, or to change or delete them."""
-    if permissions.superuser:
-        return
-    _covers(permissions, await permissions_brought(r, roles=role_ids), field, "that role would give more than you hold")
+    """To give them to people or groups, or take them away; to change or delete them."""
+    await _may_hand_over(r, permissions, (), role_ids, (CHANGE_ROLE,), field)
 
 
 def may_give_permissions(
@@ -71,6 +79,25 @@ def may_give_permissions(
 def may_make_superusers(permissions: Permissions, *, field: str = "is_superuser") -> None:
     """To make a group one of superusers, or no longer one."""
     _covers(permissions, Permissions(superuser=True), field, "only a superuser decides who is one")
+
+
+async def _may_hand_over(
+    r: Reading,
+    permissions: Permissions,
+    group_ids: Iterable[str],
+    role_ids: Iterable[str],
+    one_of: tuple[str, ...],
+    field: str,
+) -> None:
+    if permissions.superuser:
+        return
+    groups, roles = list(group_ids), list(role_ids)
+    for pk in (*groups, *roles):
+        if not any(permissions.may(codename, pk) for codename in one_of):
+            raise Refused(CODE, f"{field}: you need {' or '.join(one_of)} of what you give or take.", field=field)
+    _covers(
+        permissions, await permissions_brought(r, groups=groups, roles=roles), field, "it brings more than you hold"
+    )
 
 
 def _covers(held: Permissions, given: Permissions, field: str, why: str) -> None:

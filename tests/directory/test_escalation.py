@@ -11,6 +11,7 @@ from tests.clock import FakeClock
 
 ADMIN, HELPER, PLAIN, OTHER = 1, 2, 3, 4
 CHANGE_USER, VIEW_USER = "authentik_core.change_user", "authentik_core.view_user"
+HELD = (CHANGE_USER, "authentik_core.add_user_to_group", escalation.CHANGE_ROLE)
 
 Ask = Callable[[Reading, Permissions], Awaitable[None]]
 
@@ -30,7 +31,10 @@ async def people(database: Database, clock: FakeClock) -> None:
         w.add_all([Membership(user_id=ADMIN, group_id="team"), RoleGroup(role_id="more", group_id="wide")])
         w.add_all([RoleUser(role_id="help", user_id=HELPER), RoleUser(role_id="more", user_id=OTHER)])
         w.add_all(
-            [RolePermission(role_id="help", codename=CHANGE_USER), RolePermission(role_id="more", codename=VIEW_USER)]
+            [
+                *(RolePermission(role_id="help", codename=codename) for codename in HELD),
+                RolePermission(role_id="more", codename=VIEW_USER),
+            ]
         )
 
 
@@ -46,6 +50,7 @@ ASKED: dict[str, tuple[Ask, bool]] = {
     "membership of an empty group": (lambda r, may: escalation.may_give_groups(r, may, ["empty"]), True),
     "membership of one that leads up": (lambda r, may: escalation.may_give_groups(r, may, ["empty", "team"]), False),
     "membership of one whose role holds more": (lambda r, may: escalation.may_give_groups(r, may, ["wide"]), False),
+    "an end of membership": (lambda r, may: escalation.may_take_groups(r, may, ["empty"]), False),
     "their own role": (lambda r, may: escalation.may_give_roles(r, may, ["help"]), True),
     "a role that holds more": (lambda r, may: escalation.may_give_roles(r, may, ["help", "more"]), False),
     "what does not exist": (lambda r, may: escalation.may_give_groups(r, may, ["none"]), True),
@@ -72,6 +77,17 @@ async def test_a_helper_hands_out_only_what_they_hold(database: Database, ask: A
 async def test_a_superuser_may_do_all_of_it(database: Database, ask: Ask) -> None:
     async with database.reading() as r:
         await ask(r, await permissions_of(r, ADMIN))
+
+
+async def test_only_who_administers_a_group_or_role_gives_it(database: Database) -> None:
+    one = Permissions(objects={escalation.CHANGE_GROUP: frozenset({"g"}), escalation.CHANGE_ROLE: frozenset({"r"})})
+    async with database.reading() as r:
+        await escalation.may_give_groups(r, one, ["g"])
+        await escalation.may_take_groups(r, one, ["g"])
+        await escalation.may_give_roles(r, one, ["r"])
+        for give in (escalation.may_give_groups, escalation.may_take_groups, escalation.may_give_roles):
+            with pytest.raises(Refused, match=r"permission\.raises"):
+                await give(r, one, ["other"])
 
 
 @pytest.mark.parametrize(
