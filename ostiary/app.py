@@ -8,14 +8,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import structlog
-from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp
 
 import ostiary
 
 # Every model must be known before the first statement.
 import ostiary.schema
-from ostiary.access.freshness import Freshness, PostgresFreshness, SqliteFreshness
+from ostiary.access.freshness import PostgresFreshness, freshness_of
 from ostiary.access.machines import Machines as MetMachines
 from ostiary.access.table import AccessTable
 from ostiary.applications.bindings import Bindings
@@ -28,6 +27,7 @@ from ostiary.directory.devices import Devices
 from ostiary.directory.groups import Groups
 from ostiary.directory.lockout import Lockout
 from ostiary.directory.models import Token
+from ostiary.directory.own_details import OwnDetails
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.setup import Setup
@@ -69,6 +69,7 @@ from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.mappings.registry import Mappings
 from ostiary.policies.registry import Policies
 from ostiary.portal.applications import MyApplications
+from ostiary.portal.details import DetailsPage
 from ostiary.portal.routes import Portal
 from ostiary.portal.sessions import SessionsPage
 from ostiary.sessions import app_sessions
@@ -80,18 +81,19 @@ from ostiary.settings.secret_key import with_secret_key
 from ostiary.settings.tree import Settings, split_address
 from ostiary.storage import installation
 from ostiary.storage.base import new_id
-from ostiary.storage.direct import PostgresDirect, SqliteDirect
+from ostiary.storage.direct import PostgresDirect
 from ostiary.storage.engine import open_engine
 from ostiary.storage.expiry import expire
 from ostiary.storage.feed import trim
 from ostiary.storage.feed_postgres import PostgresFeed
-from ostiary.storage.feed_sqlite import SqliteFeed
 from ostiary.storage.jobs import Jobs
 from ostiary.storage.last_use import LastUse
 from ostiary.storage.leases import Leases
 from ostiary.storage.migrate import migrate_in_child, upgrade_needed
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
+from ostiary.system import versions
+from ostiary.system.registry import System, current
 from ostiary.web.address import Address
 from ostiary.web.errors import Errors
 from ostiary.web.forms import Forms
@@ -142,6 +144,7 @@ class Parts:
     bindings: Bindings
     path_secrets: PathSecrets
     keyring: Keyring
+    system: System
 
     async def close(self) -> None:
         self.passwords.close()
@@ -166,11 +169,11 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     keyring = Keyring(database=database, clock=clock, secrets=secrets, longest_token=_LONGEST_TOKEN)
     bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
     async with database.writing() as w:
-        row = await installation.ensure(w, secrets, clock)
+        await installation.ensure(w, secrets, clock)
+        await versions.note(w, clock, ostiary.__version__)
         await defaults.ensure(w)
         await keyring.ensure(w)
         await bootstrap.first_start(w, Given(**settings.bootstrap.model_dump()))
-        base_url = settings.web.base_url or row.base_url
     sessions = Sessions(
         database=database,
         clock=clock,
@@ -204,10 +207,13 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         sessions=sessions,
         policies=Policies(database=database, clock=clock),
         mappings=Mappings(database=database, clock=clock),
-        applications=Applications(database=database, clock=clock, base_url=base_url),
+        applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),
         bindings=Bindings(database=database, clock=clock),
         path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),
         keyring=keyring,
+        system=System(
+            database=database, clock=clock, base_url=settings.web.base_url, retention=settings.events.retention
+        ),
     )
 
 
@@ -221,7 +227,7 @@ class Server:
         contact = settings.web.contact or ""
 
         self.table = AccessTable(secrets=secrets, base_url=settings.web.base_url)
-        self.freshness, self._direct, self._feed = _freshness(settings.database.url, self.table, clock)
+        self.freshness, self._direct, self._feed = freshness_of(settings.database.url, self.table, clock)
         self.refusals = Refusals(database=database, clock=clock)
         identify = Identify(table=self.table, secrets=secrets, idle=settings.sessions.idle, touch=parts.sessions.touch)
         outgoing = Outgoing(private_networks=settings.outgoing.private_networks)
@@ -244,7 +250,9 @@ class Server:
         )
         handoff = Handoff(database=database, secrets=secrets, clock=clock)
         static = Static(_PACKAGE / "static")
-        pages = Pages(templates=_PACKAGE / "templates", static=static, title=settings.web.title, contact=contact)
+        self._pages = pages = Pages(
+            templates=_PACKAGE / "templates", static=static, title=settings.web.title, contact=contact
+        )
         explain = Explain(pages=pages, contact=contact)
         path_secrets = PathSecretGate(secrets=secrets, configured=settings.forward_auth.path_secrets)
         entrance = Entrance(
@@ -276,7 +284,7 @@ class Server:
             )
 
         forms = Forms(pages=pages, secrets=secrets)
-        address = Address(configured=settings.web.base_url or "", database=database)
+        address = Address(configured=settings.web.base_url or "", database=database, clock=clock)
         start = Start(secrets)
         self.routes = Routes(
             Visits(
@@ -357,6 +365,7 @@ class Server:
             setup_url=SETUP_URL,
         ).mount(self.routes)
         SessionsPage(database=database, forms=forms, sessions=parts.sessions, leaving=leaving).mount(self.routes)
+        DetailsPage(forms=forms, own_details=OwnDetails(database=database, users=parts.users)).mount(self.routes)
         self.asgi: ASGIApp = site(
             routes=self.routes, static=static, errors=Errors(pages), address=address, proxies=proxies
         )
@@ -415,6 +424,9 @@ class Server:
             async with database.writing() as w:
                 await trim(w, _FEED_RETENTION)
 
+        async def old_events() -> None:
+            await forget_old(database, clock, await parts.system.retention())
+
         jobs = Jobs(Leases(database, new_id()))
         jobs.every(60, "sessions.expire", parts.sessions.expire)
         jobs.every(60, "app_sessions.expire", old_app_sessions)
@@ -425,8 +437,7 @@ class Server:
         jobs.every(60, "keys.keep", parts.keyring.keep)
         jobs.every(600, "lockouts.forget", lambda: parts.lockout.forget_old(database))
         jobs.every(600, "feed.trim", feed)
-        keep = timedelta(seconds=parts.settings.events.retention)
-        jobs.every(3600, "events.retention", lambda: forget_old(database, clock, keep))
+        jobs.every(3600, "events.retention", old_events)
         return jobs
 
     async def _pulse(self) -> None:
@@ -434,6 +445,7 @@ class Server:
             try:
                 async with self.parts.database.reading() as r:
                     await installation.read(r)
+                    self._pages.footer_links = tuple((await current(r)).footer_links)
                 self._answers = True
             except Unavailable:
                 self._answers = False
@@ -473,18 +485,6 @@ class Server:
         self.metrics.counter(
             "machine_credentials", "Credentials of machines by what became of them.", credentials, labels=("result",)
         )
-
-
-def _freshness(
-    url: str, table: AccessTable, clock: Clock
-) -> tuple[Freshness, SqliteDirect | PostgresDirect, SqliteFeed | PostgresFeed]:
-    target = make_url(url)
-    if target.get_backend_name() == "sqlite":
-        file = str(target.database)
-        direct, feed = SqliteDirect(file), SqliteFeed(file)
-        return SqliteFreshness(table=table, feed=feed, direct=direct), direct, feed
-    asking, polling = PostgresDirect(url), PostgresFeed(url)
-    return PostgresFreshness(table=table, feed=polling, direct=asking, clock=clock), asking, polling
 
 
 async def served(settings: Settings) -> Server:

@@ -9,6 +9,7 @@ import ostiary.mappings.models
 import ostiary.policies.models
 import ostiary.sessions.models
 import ostiary.storage.models
+import ostiary.system.models
 from ostiary.storage.base import Base
 
 metadata = Base.metadata

@@ -15,6 +15,7 @@ import ostiary
 from ostiary.directory.credentials import Credentials
 from ostiary.directory.devices import Devices
 from ostiary.directory.lockout import Lockout
+from ostiary.directory.own_details import OwnDetails
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.setup import Setup
 from ostiary.directory.users import Users
@@ -33,6 +34,7 @@ from ostiary.flows.stages.user_logout import UserLogout
 from ostiary.flows.start import SETUP, Start
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.portal.applications import MyApplications
+from ostiary.portal.details import DetailsPage
 from ostiary.portal.routes import Portal
 from ostiary.portal.sessions import SessionsPage
 from ostiary.sessions.leaving import Leaving
@@ -178,7 +180,7 @@ async def house(
     stages["initial_setup"] = InitialSetup(setup)
     executor = Executor(database=database, clock=clock, secrets=secrets, stages=stages)
     proxies = Proxies([ProxyRule.parse(declared, "any")])
-    address = Address(configured=base_url, database=database)
+    address = Address(configured=base_url, database=database, clock=clock)
     static = Static(PACKAGE / "static")
     pages = Pages(templates=PACKAGE / "templates", static=static, title="Ostiary", contact="help@example.com")
     forms = Forms(pages=pages, secrets=secrets)
@@ -216,6 +218,7 @@ async def house(
         setup_open=setup.is_open,
         setup_url=start.url(Intent(), SETUP),
     ).mount(routes)
+    DetailsPage(forms=forms, own_details=OwnDetails(database=database, users=users)).mount(routes)
     leaving = Leaving(database=database, clock=clock)
     SessionsPage(database=database, forms=forms, sessions=sessions, leaving=leaving).mount(routes)
 

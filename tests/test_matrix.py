@@ -21,7 +21,7 @@ PUBLIC = {
 }
 # What a reverse proxy asks; the check judges the peer.
 PROXIES = {prefix + "/auth/{rest:any}" for prefix in PREFIXES}
-SIGNED_IN = {"/if/user/", "/if/user/password/", "/if/user/sessions/"}
+SIGNED_IN = {"/if/user/", "/if/user/details/", "/if/user/password/", "/if/user/sessions/"}
 
 
 async def test_the_matrix_names_the_public_routes(sqlite_url: str, tmp_path: Path) -> None:
@@ -37,6 +37,7 @@ async def test_the_matrix_names_the_public_routes(sqlite_url: str, tmp_path: Pat
         assert mounted - {entry.path for entry in matrix} == {
             "/if/flow/{slug}",
             "/if/user",
+            "/if/user/details",
             "/if/user/password",
             "/if/user/sessions",
         }

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 import structlog
+from sqlalchemy.engine import make_url
 
 from ostiary.access.served import Load
 from ostiary.access.table import AccessTable
@@ -166,3 +167,16 @@ def numbered(statement: str) -> str:
 
 
 Freshness = SqliteFreshness | PostgresFreshness
+
+
+def freshness_of(
+    url: str, table: AccessTable, clock: Clock
+) -> tuple[Freshness, SqliteDirect | PostgresDirect, SqliteFeed | PostgresFeed]:
+    """What keeps a table true on the database of that URL, with the connection that asks and the reader of changes."""
+    target = make_url(url)
+    if target.get_backend_name() == "sqlite":
+        file = str(target.database)
+        direct, feed = SqliteDirect(file), SqliteFeed(file)
+        return SqliteFreshness(table=table, feed=feed, direct=direct), direct, feed
+    asking, polling = PostgresDirect(url), PostgresFeed(url)
+    return PostgresFreshness(table=table, feed=polling, direct=asking, clock=clock), asking, polling

@@ -14,9 +14,11 @@ from ostiary.directory.superusers import superuser_kept
 from ostiary.directory.usernames import canonical
 from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
+from ostiary.events.retention import forget_person
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
 from ostiary.storage.session import Database, Reading, Writing
+from ostiary.system.registry import current
 
 ROOM = "directory"
 TYPES = ("internal", "external", "service_account", "internal_service_account")
@@ -181,6 +183,8 @@ class Users:
             user = await held(w, user_id)
             await self._end_sessions(w, user_id, None)
             await w.delete(user)
+            if (await current(w)).gdpr_compliance:
+                await forget_person(w, user_id)
             await record(
                 w, self._clock, Action.MODEL_DELETED, ROOM, by, model="user", pk=user.id, username=user.username
             )

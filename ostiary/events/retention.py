@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 
 from ostiary.events.models import Event
 from ostiary.kit.clock import Clock
-from ostiary.storage.session import Database
+from ostiary.storage.session import Database, Writing
 
 _BATCH = 5_000
 
@@ -24,3 +24,9 @@ async def forget_old(database: Database, clock: Clock, keep: timedelta) -> int:
         total += len(ids)
         if len(ids) < _BATCH:
             return total
+
+
+async def forget_person(w: Writing, user_id: int) -> None:
+    """Deletes the events that a person caused, in the transaction that deletes the person."""
+    caused = Event.user["pk"].as_integer() == user_id
+    await w.execute(delete(Event).where(caused).execution_options(synchronize_session=False))

@@ -44,6 +44,8 @@ NOT_DECIDING: Final[Mapping[str, str]] = {
     "role_permissions": "are read from the database at every request of an administrator",
     "role_users": "are read from the database at every request of an administrator",
     "role_groups": "are read from the database at every request of an administrator",
+    "system_settings": "are read from the database whenever one is asked for",
+    "releases": "tell which release ran when",
     "lockouts": "are read from the database at every sign-in",
     "flows": "are read from the database at every run",
     "stages": "are read from the database at every run",

@@ -1,6 +1,7 @@
 """Renders every HTML page, with the headers that keep it ours."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ class Pages:
     """Templates of ``templates/``, escaped always, with no script and no inline style allowed by policy.
 
     ``title`` is the installation's name on every page, ``contact`` whom a person may ask for help ("" = nobody named).
+    ``footer_links`` are the administrators' links below every page, each a name and perhaps an address.
     """
 
     def __init__(self, *, templates: Path, static: Static, title: str, contact: str) -> None:
@@ -30,6 +32,8 @@ class Pages:
         )
         self._environment.globals["product"] = title
         self._environment.globals["contact"] = contact
+        self._environment.globals["footer_links"] = lambda: self.footer_links
+        self.footer_links: Sequence[Mapping[str, Any]] = ()
 
     def render(
         self,
