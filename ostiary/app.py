@@ -29,6 +29,7 @@ from ostiary.directory.lockout import Lockout
 from ostiary.directory.models import Token
 from ostiary.directory.own_details import OwnDetails
 from ostiary.directory.passwords import Passwords
+from ostiary.directory.roles import Roles
 from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.setup import Setup
 from ostiary.directory.tokens import Tokens
@@ -131,6 +132,7 @@ class Parts:
     passwords: Passwords
     users: Users
     groups: Groups
+    roles: Roles
     tokens: Tokens
     service_accounts: ServiceAccounts
     lockout: Lockout
@@ -198,6 +200,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         passwords=passwords,
         users=users,
         groups=groups,
+        roles=Roles(database=database, clock=clock),
         tokens=tokens,
         service_accounts=ServiceAccounts(database=database, users=users, groups=groups, tokens=tokens),
         lockout=lockout,

@@ -14,6 +14,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "setup-code": "ostiary.cli.setup_code:setup_code",
     "user": "ostiary.cli.user:commands",
     "group": "ostiary.cli.group:commands",
+    "role": "ostiary.cli.role:commands",
     "token": "ostiary.cli.token:commands",
     "app": "ostiary.cli.app:commands",
     "access": "ostiary.cli.access:commands",

@@ -45,6 +45,14 @@ def group_name(text: str) -> str:
     return name
 
 
+def role_name(text: str) -> str:
+    """A role's name: one line, 1 to 150 characters."""
+    name = _line(text, "name", "role.name_invalid", _LONGEST_GROUP_NAME)
+    if not name:
+        raise InvalidInput("role.name_invalid", "name: a role has one; give it.", field="name")
+    return name
+
+
 def email(text: str) -> str:
     """An address in lower case, or nothing: one ``@``, no quoted part, no space (RFC 5321 4.1.2, the plain half)."""
     address = unicodedata.normalize("NFC", text.strip()).lower() if len(text) <= 2 * _LONGEST_EMAIL else text

@@ -77,8 +77,23 @@ class RolePermission(Base):
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True)
     role_id: Mapped[str] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"))
+    model: Mapped[str] = mapped_column(default="", server_default="", comment="authentik's, as authentik_core.user")
     codename: Mapped[str] = mapped_column(comment="authentik's, such as authentik_core.view_user")
-    object_pk: Mapped[str] = mapped_column(default="", comment="the one object's primary key as text; empty for every")
+    object_pk: Mapped[str] = mapped_column(
+        default="", index=True, comment="the one object's primary key as text; empty for every"
+    )
+
+
+class InitialPermissions(Base):
+    """What a role may do to each object that somebody makes who holds it."""
+
+    __tablename__ = "initial_permissions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    role_id: Mapped[str] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), index=True)
+    codenames: Mapped[list[Any]] = mapped_column(default=list, comment="such as authentik_core.view_user")
 
 
 class RoleUser(Base):

@@ -62,6 +62,16 @@ async def permissions_brought(r: Reading, *, groups: Iterable[str] = (), roles: 
     )
 
 
+async def roles_of(r: Reading, user_id: int) -> list[str]:
+    """The ids of the roles that a person holds, themselves or by their groups, inherited ones too."""
+    above = effective(select(Membership.group_id).where(Membership.user_id == user_id))
+    mine = select(RoleUser.role_id).where(RoleUser.user_id == user_id)
+    by_groups = select(RoleGroup.role_id).where(RoleGroup.group_id.in_(above))
+    return list(
+        await r.scalars(select(Role.id).where(or_(Role.id.in_(mine), Role.id.in_(by_groups))).order_by(Role.id))
+    )
+
+
 async def _brought(r: Reading, groups: Select[str], roles: Select[str]) -> Permissions:
     above = effective(groups)
     if await r.scalar(select(Group.id).where(Group.id.in_(above), Group.is_superuser).limit(1)) is not None:

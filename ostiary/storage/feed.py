@@ -46,6 +46,7 @@ NOT_DECIDING: Final[Mapping[str, str]] = {
     "role_groups": "are read from the database at every request of an administrator",
     "system_settings": "are read from the database whenever one is asked for",
     "releases": "tell which release ran when",
+    "initial_permissions": "are read from the database when an administrator makes an object",
     "lockouts": "are read from the database at every sign-in",
     "flows": "are read from the database at every run",
     "stages": "are read from the database at every run",

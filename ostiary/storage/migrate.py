@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import ostiary
 from ostiary.kit.errors import Conflict, OstiaryError, Unavailable
+from ostiary.storage import feed, leftovers
 from ostiary.storage.engine import open_engine
 from ostiary.storage.failures import unreachable
-from ostiary.storage.feed import triggers
 from ostiary.storage.session import Database
 
 # Found by path, not by import: the revisions see the whole schema, which is above this room.
@@ -167,8 +167,8 @@ def upgrade(connection: Connection, to: str = "head") -> None:
 
 
 def lay_triggers(connection: Connection) -> None:
-    """Lays the feed's triggers anew on the newest schema, once :func:`upgrade` has run in this process."""
-    for statement in triggers(connection.dialect.name):
+    """Lays all triggers anew on the newest schema, once :func:`upgrade` has run in this process."""
+    for statement in (*feed.triggers(connection.dialect.name), *leftovers.triggers(connection.dialect.name)):
         connection.exec_driver_sql(statement)
 
 

@@ -1,58 +1,11 @@
 """The commands `ostiary user`, `group`, `token`, `events` and `setup-code`, as a person types them."""
 
-import io
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from ostiary.cli.main import main
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a command printed, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-Ostiary = Callable[..., Shown]
-
-
-@pytest.fixture
-def ostiary(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Ostiary:
-    """Runs a command against a fresh database."""
-    monkeypatch.setenv("OSTIARY_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("OSTIARY_DATABASE__URL", sqlite_url)
-
-    def command(*arguments: str, typed: str = "") -> Shown:
-        monkeypatch.setattr("sys.argv", ["ostiary", *arguments])
-        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capfd.readouterr()
-        return Shown(int(ended.value.code or 0), shown.out, shown.err)
-
-    return command
-
-
-def done(shown: Shown) -> str:
-    assert (shown.status, shown.err) == (0, "")
-    return shown.out
-
-
-def refused(shown: Shown, code: str) -> None:
-    assert (shown.status, shown.out) == (2, "")
-    assert f"[{code}]" in shown.err
-    assert len(shown.err.splitlines()) == 1
+from tests.cli.typed import Ostiary, done, refused
 
 
 def test_a_user_from_the_first_day_to_the_last(ostiary: Ostiary) -> None:

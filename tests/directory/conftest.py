@@ -4,6 +4,7 @@ import pytest
 
 from ostiary.directory.groups import Groups
 from ostiary.directory.passwords import Passwords
+from ostiary.directory.roles import Roles
 from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.storage.secrets import Secrets
@@ -37,3 +38,8 @@ def groups(database: Database, clock: FakeClock) -> Groups:
 @pytest.fixture
 def tokens(database: Database, clock: FakeClock, secrets: Secrets) -> Tokens:
     return Tokens(database=database, clock=clock, secrets=secrets)
+
+
+@pytest.fixture
+def roles(database: Database, clock: FakeClock) -> Roles:
+    return Roles(database=database, clock=clock)
