@@ -17,8 +17,8 @@ import asyncpg
 from sqlalchemy import text
 
 from bench.installation import APP_SESSION, KEY, SESSION, Browser, Installation, sign_in_rows
-from ostiary.app import Parts, build
 from ostiary.events.record import COMMAND
+from ostiary.parts import Parts, build
 from ostiary.storage.base import new_id
 from ostiary.storage.secrets import Secrets
 from tests.databases import start_cluster, stop_cluster

@@ -60,7 +60,7 @@ class Installation:
         asyncio.run(self._first_start())
 
     async def _first_start(self) -> None:
-        from ostiary.app import build
+        from ostiary.parts import build
 
         parts = await build(self.settings)
         await parts.close()

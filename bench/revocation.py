@@ -15,8 +15,8 @@ from sqlalchemy import text
 from bench.installation import APP_SESSION, KEY, SESSION, Browser, Installation, Server, sign_in_rows
 from bench.questions import check
 from bench.report import Line, Report
-from ostiary.app import Parts, build
 from ostiary.events.record import COMMAND
+from ostiary.parts import Parts, build
 from ostiary.storage.secrets import Secrets
 
 WORKERS = 4

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,31 +11,14 @@ import structlog
 from starlette.types import ASGIApp
 
 import ostiary
-
-# Every model must be known before the first statement.
-import ostiary.schema
 from ostiary.access.freshness import PostgresFreshness, freshness_of
 from ostiary.access.machines import Machines as MetMachines
 from ostiary.access.table import AccessTable
-from ostiary.applications.bindings import Bindings
+from ostiary.api.lazy import Lazy
 from ostiary.applications.models import PathSecret
-from ostiary.applications.path_secrets import PathSecrets
-from ostiary.applications.registry import Applications
-from ostiary.directory.bootstrap import Bootstrap, Given
-from ostiary.directory.credentials import Credentials
-from ostiary.directory.devices import Devices
-from ostiary.directory.groups import Groups
-from ostiary.directory.lockout import Lockout
 from ostiary.directory.models import Token
 from ostiary.directory.own_details import OwnDetails
-from ostiary.directory.passwords import Passwords
-from ostiary.directory.roles import Roles
-from ostiary.directory.service_accounts import ServiceAccounts
-from ostiary.directory.setup import Setup
-from ostiary.directory.tokens import Tokens
-from ostiary.directory.users import Users
 from ostiary.events.retention import forget_old
-from ostiary.flows import defaults
 from ostiary.flows.executor import Executor
 from ostiary.flows.intent import Intent, Intents
 from ostiary.flows.routes import FlowPages
@@ -61,40 +44,30 @@ from ostiary.forwardauth.responder import Responder
 from ostiary.forwardauth.routes import ForwardAuth
 from ostiary.forwardauth.sign_out import SignOutPage
 from ostiary.forwardauth.start import StartPage
-from ostiary.keys.keyring import Keyring
-from ostiary.kit.clock import Clock, SystemClock
 from ostiary.kit.errors import Unavailable
 from ostiary.kit.http import Outgoing
 from ostiary.kit.jose import LARGEST_SET
 from ostiary.kit.proxies import Proxies, ProxyRule
-from ostiary.mappings.registry import Mappings
-from ostiary.policies.registry import Policies
+from ostiary.parts import Parts, build
 from ostiary.portal.applications import MyApplications
 from ostiary.portal.details import DetailsPage
 from ostiary.portal.routes import Portal
 from ostiary.portal.sessions import SessionsPage
 from ostiary.sessions import app_sessions
 from ostiary.sessions.leaving import Leaving
-from ostiary.sessions.lifecycle import Sessions
 from ostiary.sessions.models import Ticket
 from ostiary.sessions.own_password import OwnPassword
-from ostiary.settings.secret_key import with_secret_key
 from ostiary.settings.tree import Settings, split_address
 from ostiary.storage import installation
 from ostiary.storage.base import new_id
 from ostiary.storage.direct import PostgresDirect
-from ostiary.storage.engine import open_engine
 from ostiary.storage.expiry import expire
 from ostiary.storage.feed import trim
 from ostiary.storage.feed_postgres import PostgresFeed
 from ostiary.storage.jobs import Jobs
 from ostiary.storage.last_use import LastUse
 from ostiary.storage.leases import Leases
-from ostiary.storage.migrate import migrate_in_child, upgrade_needed
-from ostiary.storage.secrets import Secrets
-from ostiary.storage.session import Database
-from ostiary.system import versions
-from ostiary.system.registry import System, current
+from ostiary.system.registry import current
 from ostiary.web.address import Address
 from ostiary.web.errors import Errors
 from ostiary.web.forms import Forms
@@ -115,109 +88,8 @@ _FEED_RETENTION = 3600
 # How often what a worker collected (last use, refusals) is written down, and how often it asks whether the database
 # answers; seconds.
 _FLUSH, _PULSE = 5, 1
-# What our keys sign is good for so long at most.
-_LONGEST_TOKEN = timedelta(minutes=5)
 
 _log = structlog.get_logger("ostiary")
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Every part of one installation, as commands and the server use them."""
-
-    settings: Settings
-    clock: Clock
-    database: Database
-    secrets: Secrets
-    passwords: Passwords
-    users: Users
-    groups: Groups
-    roles: Roles
-    tokens: Tokens
-    service_accounts: ServiceAccounts
-    lockout: Lockout
-    devices: Devices
-    credentials: Credentials
-    setup: Setup
-    sessions: Sessions
-    policies: Policies
-    mappings: Mappings
-    applications: Applications
-    bindings: Bindings
-    path_secrets: PathSecrets
-    keyring: Keyring
-    system: System
-
-    async def close(self) -> None:
-        self.passwords.close()
-        await self.database.close()
-
-
-async def build(settings: Settings, clock: Clock | None = None) -> Parts:
-    """Opens the installation that the settings name: its secret key, its database brought up to date, its first rows.
-
-    Safe when several processes do it at once. Raises what settings and storage raise.
-    """
-    clock = clock or SystemClock()
-    settings = with_secret_key(settings)
-    secrets = Secrets(settings.secret_key)
-    database = Database(open_engine(settings.database.url))
-    if await upgrade_needed(database):
-        await migrate_in_child(settings.database.url)
-    passwords = Passwords(min_length=settings.passwords.min_length)
-    users = Users(database=database, clock=clock, passwords=passwords)
-    groups = Groups(database=database, clock=clock)
-    tokens = Tokens(database=database, clock=clock, secrets=secrets)
-    keyring = Keyring(database=database, clock=clock, secrets=secrets, longest_token=_LONGEST_TOKEN)
-    bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
-    async with database.writing() as w:
-        await installation.ensure(w, secrets, clock)
-        await versions.note(w, clock, ostiary.__version__)
-        await defaults.ensure(w)
-        await keyring.ensure(w)
-        await bootstrap.first_start(w, Given(**settings.bootstrap.model_dump()))
-    sessions = Sessions(
-        database=database,
-        clock=clock,
-        secrets=secrets,
-        idle=settings.sessions.idle,
-        absolute=settings.sessions.absolute,
-    )
-    users.on_credentials_changed.append(sessions.end_others)
-    lockout = Lockout(
-        clock=clock,
-        secrets=secrets,
-        attempts=settings.lockout.attempts,
-        window=timedelta(seconds=settings.lockout.window),
-        duration=timedelta(seconds=settings.lockout.duration),
-    )
-    devices = Devices(clock=clock, secrets=secrets)
-    return Parts(
-        settings=settings,
-        clock=clock,
-        database=database,
-        secrets=secrets,
-        passwords=passwords,
-        users=users,
-        groups=groups,
-        roles=Roles(database=database, clock=clock),
-        tokens=tokens,
-        service_accounts=ServiceAccounts(database=database, users=users, groups=groups, tokens=tokens),
-        lockout=lockout,
-        devices=devices,
-        credentials=Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices),
-        setup=Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users),
-        sessions=sessions,
-        policies=Policies(database=database, clock=clock),
-        mappings=Mappings(database=database, clock=clock),
-        applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),
-        bindings=Bindings(database=database, clock=clock),
-        path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),
-        keyring=keyring,
-        system=System(
-            database=database, clock=clock, base_url=settings.web.base_url, retention=settings.events.retention
-        ),
-    )
 
 
 class Server:
@@ -289,16 +161,15 @@ class Server:
         forms = Forms(pages=pages, secrets=secrets)
         address = Address(configured=settings.web.base_url or "", database=database, clock=clock)
         start = Start(secrets)
-        self.routes = Routes(
-            Visits(
-                database=database,
-                secrets=secrets,
-                sessions=parts.sessions,
-                address=address,
-                proxies=proxies,
-                sign_in_url=lambda resume: start.url(Intent(resume=resume)),
-            )
+        visits = Visits(
+            database=database,
+            secrets=secrets,
+            sessions=parts.sessions,
+            address=address,
+            proxies=proxies,
+            sign_in_url=lambda resume: start.url(Intent(resume=resume)),
         )
+        self.routes = Routes(visits)
         self.executor = Executor(
             database=database,
             clock=clock,
@@ -369,6 +240,10 @@ class Server:
         ).mount(self.routes)
         SessionsPage(database=database, forms=forms, sessions=parts.sessions, leaving=leaving).mount(self.routes)
         DetailsPage(forms=forms, own_details=OwnDetails(database=database, users=parts.users)).mount(self.routes)
+        self.routes.api(
+            "/api/v3/",
+            Lazy(lambda: _api(parts, visits=visits, proxies=proxies, forms=forms, touch=self.token_use.note)),
+        )
         self.asgi: ASGIApp = site(
             routes=self.routes, static=static, errors=Errors(pages), address=address, proxies=proxies
         )
@@ -488,6 +363,26 @@ class Server:
         self.metrics.counter(
             "machine_credentials", "Credentials of machines by what became of them.", credentials, labels=("result",)
         )
+
+
+def _api(
+    parts: Parts, *, visits: Visits, proxies: Proxies, forms: Forms, touch: Callable[[str, datetime], None]
+) -> ASGIApp:
+    """The management API. It, FastAPI and all that it manages load here, when somebody first asks."""
+    from ostiary.api.app import build as build_api
+    from ostiary.api.caller import Callers
+    from ostiary.objects.kinds import all_kinds
+
+    callers = Callers(
+        database=parts.database,
+        tokens=parts.tokens,
+        visits=visits,
+        proxies=proxies,
+        csrf=forms.token,
+        touch=touch,
+        now=parts.clock.now,
+    )
+    return build_api(all_kinds(parts), parts, callers)
 
 
 async def served(settings: Settings) -> Server:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ostiary.app import Server, build
+from ostiary.app import Server
+from ostiary.parts import build
 from ostiary.settings.load import load
 from ostiary.web.routes import Who
 
@@ -40,6 +41,9 @@ async def test_the_matrix_names_the_public_routes(sqlite_url: str, tmp_path: Pat
             "/if/user/details",
             "/if/user/password",
             "/if/user/sessions",
+            "/api/v3/{rest:any}",
         }
+        # Its operations have a matrix of their own: tests/api/test_matrix.py.
+        assert {entry.path for entry in matrix if entry.who is Who.API} == {"/api/v3/"}
     finally:
         await server.close()

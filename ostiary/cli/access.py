@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from ostiary.access.explain import explain
-from ostiary.app import Parts
 from ostiary.applications.registry import existing
 from ostiary.cli.columns import say
 from ostiary.cli.context import run
+from ostiary.parts import Parts
 from ostiary.policies.engine import Question
 
 commands = typer.Typer(help="Who may open what, and why.", no_args_is_help=True)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.applications.bindings import LOST, Target, bindings_of
 from ostiary.applications.registry import Protected, existing, listed
 from ostiary.cli import asking
@@ -17,6 +16,7 @@ from ostiary.cli.provider_fields import provider_options, told_headers
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import InvalidInput
 from ostiary.mappings.registry import of_provider
+from ostiary.parts import Parts
 from ostiary.policies.engine import Kind
 from ostiary.storage.installation import read
 

@@ -14,7 +14,7 @@ from ostiary.kit.errors import OstiaryError, Unavailable
 from ostiary.settings.load import Loaded, load
 
 if TYPE_CHECKING:
-    from ostiary.app import Parts
+    from ostiary.parts import Parts
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def invocation(context: typer.Context) -> Invocation:
 async def opened(context: typer.Context) -> AsyncIterator["Parts"]:
     """The parts of this installation, its database brought up to date, closed again at the end."""
     # The whole product: a second of start-up that `serve` and `--help` do without.
-    from ostiary.app import build
+    from ostiary.parts import build
 
     parts = await build(invocation(context).load().settings)
     try:

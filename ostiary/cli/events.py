@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.cli.columns import say
 from ostiary.cli.context import run
 from ostiary.directory.usernames import folded
 from ostiary.events import listing
 from ostiary.events.models import Event
+from ostiary.parts import Parts
 
 _PAUSE = 1.0
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.cli import asking
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
@@ -15,6 +14,7 @@ from ostiary.directory.membership import parents_of_all
 from ostiary.directory.users import by_username, group_named
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import InvalidInput
+from ostiary.parts import Parts
 
 _Name = Annotated[str, typer.Argument(help="The group's name.", show_default=False)]
 _Users = Annotated[list[str], typer.Argument(metavar="USERNAME...", help="Usernames.", show_default=False)]

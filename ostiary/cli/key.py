@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
 from ostiary.events.record import COMMAND
 from ostiary.keys.keyring import listed
 from ostiary.kit.errors import InvalidInput
+from ostiary.parts import Parts
 
 commands = typer.Typer(help="The keys that sign who somebody is.", no_args_is_help=True)
 

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from ostiary.access.explain import explain_mapping
-from ostiary.app import Parts
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
 from ostiary.cli.expression_text import ExpressionFile, given, in_one_line, needed
@@ -13,6 +12,7 @@ from ostiary.events.record import COMMAND
 from ostiary.kit.errors import InvalidInput
 from ostiary.mappings.evaluate import VOCABULARY
 from ostiary.mappings.registry import by_name, listed, uses
+from ostiary.parts import Parts
 
 _READS = ", ".join(VOCABULARY.types)
 _Name = Annotated[str, typer.Argument(help="The mapping's name.", show_default=False)]

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.applications.path_secrets import DEFAULT_KEEP, SHOWN, listed
 from ostiary.cli import asking
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
 from ostiary.events.record import COMMAND
 from ostiary.kit.durations import parse_duration, show_duration
+from ostiary.parts import Parts
 
 _Name = Annotated[str, typer.Argument(help="Its name, such as ingress-nginx.", show_default=False)]
 

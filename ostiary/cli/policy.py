@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from ostiary.access.explain import explain_policy
-from ostiary.app import Parts
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
 from ostiary.cli.expression_text import ExpressionFile, given, in_one_line, needed
 from ostiary.events.record import COMMAND
+from ostiary.parts import Parts
 from ostiary.policies.engine import VOCABULARY, Question
 from ostiary.policies.registry import by_name, listed, uses
 

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.cli import asking
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
@@ -13,6 +12,7 @@ from ostiary.directory.roles import groups_of_role, listed, named, permissions_o
 from ostiary.directory.users import by_username, group_named
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import InvalidInput
+from ostiary.parts import Parts
 
 _Name = Annotated[str, typer.Argument(help="The role's name.", show_default=False)]
 _Permissions = Annotated[

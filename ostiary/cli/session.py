@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
 from ostiary.directory.users import by_username
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import InvalidInput, NotFound
+from ostiary.parts import Parts
 from ostiary.sessions.listing import Listed, listed, shown
 
 commands = typer.Typer(help="Logins: list, show, end.", no_args_is_help=True)

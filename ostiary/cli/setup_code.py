@@ -2,10 +2,10 @@
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.cli.columns import say
 from ostiary.cli.context import run
 from ostiary.directory.setup import LIFETIME, TRIES
+from ostiary.parts import Parts
 
 
 def setup_code(context: typer.Context) -> None:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.applications.registry import Protected, existing
 from ostiary.applications.registry import listed as applications
 from ostiary.cli import asking
@@ -16,6 +15,7 @@ from ostiary.directory.tokens import DEFAULT_LIFETIME, listed
 from ostiary.directory.users import by_username
 from ostiary.events.record import COMMAND
 from ostiary.kit.durations import show_duration
+from ostiary.parts import Parts
 
 _Identifier = Annotated[str, typer.Argument(help="The token's name, such as backup-job.", show_default=False)]
 

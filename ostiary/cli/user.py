@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from ostiary.app import Parts
 from ostiary.cli import asking
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
@@ -16,6 +15,7 @@ from ostiary.directory.users import by_username, listed
 from ostiary.events.record import COMMAND
 from ostiary.kit.durations import show_duration
 from ostiary.kit.errors import InvalidInput
+from ostiary.parts import Parts
 
 _Username = Annotated[str, typer.Argument(help="The username, such as jane.doe.", show_default=False)]
 _Name = Annotated[str | None, typer.Option(help="The name that people read.")]

@@ -1,14 +1,17 @@
 """A type of object: its fields, how it is found, and which verbs make, change and delete it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import ColumnElement, Select, String, cast, false, or_, select
+from sqlalchemy.orm import QueryableAttribute
 
 from ostiary.directory.permissions import Permissions
 from ostiary.events.record import Actor
+from ostiary.kit.errors import OstiaryError
 from ostiary.storage.session import Reading
 
 # What may be asked of one object, by the first word of authentik's codenames.
@@ -18,10 +21,38 @@ CHANGE: Final = "change"
 DELETE: Final = "delete"
 
 
+Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+"""What fits the databases' integers."""
+Key = Annotated[int, Field(ge=0, lt=2**63)]
+"""A primary key that is a number."""
+
+
 class Fields(BaseModel):
     """The writable fields of a kind, as a client sends them. Unknown ones are ignored, as authentik does."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, values: Any) -> Any:
+        """No database of ours holds a NUL or half a character, wherever it stands."""
+        if isinstance(values, Mapping):
+            for name, value in values.items():
+                if not _storable(value):
+                    raise ValueError(f"{name} holds a NUL or half a character")
+        return values
+
+
+def _storable(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    if depth > 32:
+        return False
+    if isinstance(value, Mapping):
+        return all(_storable(key, depth + 1) and _storable(one, depth + 1) for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return all(_storable(one, depth + 1) for one in value)
+    return True
 
 
 class Shown(BaseModel):
@@ -109,6 +140,25 @@ class Words:
         """Such as ``user``."""
         return self.label.partition(".")[2]
 
+    def shown(self) -> dict[str, str]:
+        """The fields by which clients tell typed objects apart."""
+        return {
+            "component": self.component,
+            "verbose_name": self.name,
+            "verbose_name_plural": self.plural,
+            "meta_model_name": self.label,
+        }
+
+
+class _Column:
+    """A column as an attribute of kinds."""
+
+    def __init__(self, column: Any) -> None:
+        self._column = column
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self._column
+
 
 class Kind:
     """Base of all kinds; what a kind leaves out, its objects do not have.
@@ -135,10 +185,34 @@ class Kind:
     """The column of the user's id whose own objects these are: its owner may view, change and delete them."""
     superusers_only: ClassVar[bool] = False
     """Whoever may change these can become anybody, so no role gives it; roles may give sight of them."""
-    flags: ClassVar[Sequence[str]] = ()
-    """Names of boolean query parameters of list and retrieve, such as ``include_users``."""
+    flags: ClassVar[Mapping[str, bool]] = {}
+    """Boolean query parameters of list and retrieve with their defaults, such as ``include_users``."""
+    unsteady: ClassVar[frozenset[str]] = frozenset()
+    """Fields that change by themselves, as a last sign-in: no two administrators meet over them."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Names of the verbs' fields → names of these, where they differ; errors are told in these."""
     secrets: ClassVar[frozenset[str]] = frozenset()
     """Fields whose values a diff does not show."""
+
+    def __init_subclass__(cls) -> None:
+        # A mapped column is a descriptor, which would look for its value in the kind itself.
+        for name in ("pk", "key", "owner"):
+            column = cls.__dict__.get(name)
+            if isinstance(column, QueryableAttribute):
+                setattr(cls, name, _Column(column))
+
+    @contextmanager
+    def in_our_words(self) -> Iterator[None]:
+        """Around verbs: whatever they refuse is told by the names of ``fields``."""
+        try:
+            yield
+        except OstiaryError as error:
+            old = error.field
+            if old is not None and old in self.renamed:
+                new = self.renamed[old]
+                error.message = f"{new}: {error.message.removeprefix(f'{old}: ')}"
+                error.field = new
+            raise
 
     def every(self) -> Select[Any]:
         """All objects of this kind; a kind that shares its table adds its condition."""
@@ -168,9 +242,12 @@ class Kind:
         return f"{self.words.app}.{verb}_{self.words.model}"
 
     async def read(
-        self, r: Reading, rows: Sequence[Any], caller: Caller, flags: frozenset[str]
+        self, r: Reading, rows: Sequence[Any], caller: Caller, flags: Mapping[str, bool]
     ) -> list[dict[str, Any]]:
-        """The objects as ``shown`` has them, in the same order; a fixed number of statements however many they are."""
+        """The objects as ``shown`` has them, in the same order; a fixed number of statements however many they are.
+
+        ``flags`` holds those that were given; the others have their defaults.
+        """
         raise NotImplementedError
 
     async def guard(self, r: Reading, caller: Caller, verb: str, row: Any | None, values: Mapping[str, Any]) -> None:
@@ -194,13 +271,3 @@ class Kind:
     async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
         """Who refers to it."""
         return []
-
-
-@dataclass(frozen=True)
-class Kinds:
-    """All kinds by their label, such as ``authentik_core.user``."""
-
-    by_label: Mapping[str, Kind] = field(default_factory=dict)
-
-    def __getitem__(self, label: str) -> Kind:
-        return self.by_label[label.lower()]

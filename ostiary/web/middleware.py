@@ -13,6 +13,7 @@ from ostiary.web.errors import Errors
 from ostiary.web.peer import client
 
 BODY_BYTES = 65_536
+API_BODY_BYTES = 1_048_576
 
 # These look an application up by its own host, or answer by path alone.
 _ANY_HOST = ("/outpost.goauthentik.io/", "/ostiary/", "/-/")
@@ -25,7 +26,9 @@ class TooLarge(OstiaryError):
 
 
 class BodyCap:
-    """Stops reading a request body after ``BODY_BYTES``, whatever its Content-Length says."""
+    """Stops reading a request body after ``BODY_BYTES``, whatever its Content-Length says; the API's after
+    ``API_BODY_BYTES``, which hold a large blueprint.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -34,14 +37,14 @@ class BodyCap:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        taken = 0
+        taken, most = 0, API_BODY_BYTES if scope["path"].startswith("/api/") else BODY_BYTES
 
         async def capped() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > BODY_BYTES:
-                raise TooLarge("request.too_large", f"The request is larger than {BODY_BYTES // 1024} kB.")
+            if taken > most:
+                raise TooLarge("request.too_large", f"The request is larger than {most // 1024} kB.")
             return message
 
         await self._app(scope, capped, send)

@@ -9,6 +9,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from ostiary.web.visits import SignedIn, Visit, Visits
 
@@ -37,6 +38,8 @@ class Who(StrEnum):
     """A reverse proxy that asks; the handler gets the raw request and judges the peer itself."""
     MACHINE = "machine"
     """Public and about nobody: health, static files. No cookie is read; the handler gets the raw request."""
+    API = "as its operation says"
+    """The management API, an application of its own: each of its operations says who may call it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,12 @@ class Routes:
         self._matrix.append(Entry(path, tuple(methods), Who(who)))
         if path.endswith("/") and path != "/" and "GET" in methods:
             self._routes.append(Route(path[:-1], _with_slash, methods=["GET"]))
+
+    def api(self, path: str, app: ASGIApp) -> None:
+        """Adds an application that guards its own operations, at every address that begins with ``path``."""
+        # What is no function is to Starlette an application, which gets every method.
+        self._routes.append(Route(path + "{rest:any}", app))
+        self._matrix.append(Entry(path, (), Who.API))
 
     def _guarded(self, handler: RawHandler | VisitHandler | SignedInHandler, who: Who) -> RawHandler:
         visits = self._visits

@@ -16,9 +16,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # What loads on first use or in a child process, by the names it would have in sys.modules.
 LAZY = (
+    "fastapi",
+    "ostiary.api.app",
+    "ostiary.objects",
     "httpx2",
     "httpcore2",
-    "fastapi",
     "lxml",
     "signxml",
     "webauthn",

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ostiary.app import build
 from ostiary.cli.main import main
 from ostiary.directory.users import find_for_sign_in
 from ostiary.events.record import COMMAND
+from ostiary.parts import build
 from ostiary.settings.load import load
 
 PASSWORD = "a long password"

@@ -20,12 +20,13 @@ import pytest
 import uvicorn
 from sqlalchemy import select
 
-from ostiary.app import Server, build
+from ostiary.app import Server
 from ostiary.applications.models import Provider
 from ostiary.directory.users import by_username
 from ostiary.events.record import COMMAND
 from ostiary.kit.jose import SigningKey
 from ostiary.kit.tokens import b64
+from ostiary.parts import build
 from ostiary.sessions.app_sessions import Redeemed, app_cookie, open_app_session
 from ostiary.settings.load import load
 from tests.lint.rules import ROOT

@@ -16,7 +16,7 @@ from bench.questions import check
 from bench.revocation import signed_in
 from bench.signins import sign_in
 from bench.tree import tree
-from ostiary.app import build
+from ostiary.parts import build
 from tests.databases import start_cluster, stop_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.journey]

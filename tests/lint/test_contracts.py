@@ -71,7 +71,7 @@ def test_a_wire_library_has_one_importer(contract: str, library: str, home: str)
 
 
 def test_settings_are_read_by_few() -> None:
-    for reader in ("ostiary.app", "ostiary.cli.serve", "ostiary.storage.engine"):
+    for reader in ("ostiary.app", "ostiary.parts", "ostiary.cli.serve", "ostiary.storage.engine"):
         assert kept("settings", (reader, "ostiary.settings.tree"))
     for reader in ("ostiary.web.server", "ostiary.storage.session", "ostiary.forwardauth.routes"):
         assert not kept("settings", (reader, "ostiary.settings.tree"))

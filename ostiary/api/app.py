@@ -1,0 +1,70 @@
+"""The API whole: every resource mounted, and what stands before all of them."""
+
+from urllib.parse import unquote_to_bytes
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ostiary.api import errors, property_mappings
+from ostiary.api.caller import CSRF_HEADER, Callers
+from ostiary.api.operations import Operations
+from ostiary.kit.errors import InvalidInput, OstiaryError
+from ostiary.objects.kinds import Kinds
+from ostiary.objects.rooms import Rooms
+
+
+def operations(kinds: Kinds, rooms: Rooms) -> Operations:
+    """Every operation, with who may call it."""
+    built = Operations()
+    property_mappings.mount(built, kinds, rooms)
+    built.close()
+    return built
+
+
+def application(built: Operations) -> FastAPI:
+    """The operations as FastAPI answers and describes them."""
+    app = FastAPI(title="Ostiary", version="3.0.0", openapi_url=None, docs_url=None, redoc_url=None)
+    # FastAPI's own correction of a missing slash builds an absolute address from the Host header.
+    app.router.redirect_slashes = False
+    app.include_router(built.router)
+    errors.install(app)
+    return app
+
+
+def build(kinds: Kinds, rooms: Rooms, callers: Callers) -> ASGIApp:
+    """What is mounted at ``/api/v3/``."""
+    return Before(application(operations(kinds, rooms)), callers)
+
+
+class Before:
+    """Finds out who asks, before anything else of the request is read; no answer is kept by anybody on the way."""
+
+    def __init__(self, app: ASGIApp, callers: Callers) -> None:
+        self._app = app
+        self._callers = callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            if b"\0" in unquote_to_bytes(scope["raw_path"]) or b"\0" in unquote_to_bytes(scope["query_string"]):
+                raise InvalidInput("api.unreadable", "The address holds a NUL.")
+            caller, visit = await self._callers.of(request)
+        except OstiaryError as error:
+            await errors.answer(error)(scope, receive, send)
+            return
+        scope.setdefault("state", {}).update(caller=caller, visit=visit)
+        proof = None
+        if visit is not None and visit.session is not None:
+            proof = self._callers.csrf(visit).encode()
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(name, value) for name, value in message["headers"] if name != b"cache-control"]
+                headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+                if proof is not None:
+                    headers.append((CSRF_HEADER.lower().encode(), proof))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._app(scope, receive, marked)

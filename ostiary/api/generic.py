@@ -1,0 +1,324 @@
+"""The operations that every kind of object has: list, create, retrieve, update, partial update, destroy, used by.
+
+A write is one transaction: the object is found, the caller's permission and what they know of it (``If-Match``) are
+judged, the verbs run, and what is stored is read back. Whatever fails leaves nothing behind.
+"""
+
+import copy
+import hashlib
+import inspect
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+from sqlalchemy import Select, func, or_, select
+from starlette.responses import JSONResponse
+
+from ostiary.api.errors import Changed
+from ostiary.api.operations import Asking, Operations, able
+from ostiary.api.paging import Page, Wanted, wanted
+from ostiary.kit.errors import InvalidInput, NotFound, Refused
+from ostiary.objects.kind import ADD, CHANGE, DELETE, VIEW, Caller, Key, Kind
+from ostiary.storage.session import Database, Reading
+
+IfMatch = Annotated[str | None, Header(description="The ETag under which the caller knows the object.")]
+
+
+class UsedByAnswer(BaseModel):
+    """An object that refers to another, and what deleting that one does to it."""
+
+    model_config = ConfigDict(title="UsedBy")
+
+    app: str
+    model_name: str
+    pk: str
+    name: str
+    action: str
+
+
+class Generic:
+    """Adds a kind's operations. ``path`` is relative, such as ``/core/users/``; ``prefix`` is the first part of
+    authentik's operation ids; ``key`` the name of the path's parameter; ``does`` the letters of `L C R U P D B`.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        database: Database,
+        kind: Kind,
+        *,
+        path: str,
+        prefix: str,
+        key: str,
+        does: str = "LCRUPDB",
+    ) -> None:
+        self._operations = operations
+        self._database = database
+        self._kind = kind
+        self._prefix = prefix
+        self._tag = path.strip("/").partition("/")[0]
+        self._key = inspect.Parameter(
+            key, inspect.Parameter.KEYWORD_ONLY, annotation=Key if _is_number(kind.key) else str
+        )
+        self._one = TypeAdapter(kind.shown)
+        paginated = f"Paginated{kind.shown.__name__}List"
+        shown: Any = kind.shown
+        self._page_type: Any = type(
+            paginated,
+            (Page[shown],),
+            {"__module__": __name__, "model_config": ConfigDict(title=paginated)},
+        )
+        self._page: TypeAdapter[Any] = TypeAdapter(self._page_type)
+        item = f"{path}{{{key}}}/"
+        makers = {
+            "L": lambda: self._add("GET", path, "list", self._list(), able(kind), answers=self._page_type),
+            "C": lambda: self._add(
+                "POST", path, "create", self._create(), able(kind, ADD), status=201, answers=kind.shown
+            ),
+            "R": lambda: self._add("GET", item, "retrieve", self._retrieve(), able(kind), answers=kind.shown),
+            "U": lambda: self._add(
+                "PUT", item, "update", self._update(kind.fields), able(kind, CHANGE), answers=kind.shown
+            ),
+            "P": lambda: self._add(
+                "PATCH", item, "partial_update", self._update(patched(kind)), able(kind, CHANGE), answers=kind.shown
+            ),
+            "D": lambda: self._add("DELETE", item, "destroy", self._destroy(), able(kind, DELETE), status=204),
+            "B": lambda: self._add(
+                "GET", f"{item}used_by/", "used_by_list", self._used_by(), able(kind), answers=list[UsedByAnswer]
+            ),
+        }
+        for letter in does:
+            makers[letter]()
+
+    def _add(self, method: str, path: str, suffix: str, handler: Any, who: Any, **more: Any) -> None:
+        self._operations.add(method, path, f"{self._prefix}_{suffix}", handler, who=who, tag=self._tag, **more)
+
+    def _list(self) -> Any:
+        kind = self._kind
+
+        async def handler(
+            asking: Caller, asked: Wanted, search: str | None, ordering: str | None, **given: Any
+        ) -> Response:
+            query = narrowed(kind, kind.every(), search, given)
+            visible = kind.visible(asking)
+            if visible is not None:
+                query = query.where(visible)
+            async with self._database.reading() as r:
+                count = await r.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+                page = query.order_by(*ordered(kind, ordering)).limit(asked.page_size).offset(asked.offset)
+                rows = (await r.scalars(page)).all()
+                results = await kind.read(r, rows, asking, flags_of(kind, given)) if rows else []
+            whole = {"pagination": asked.numbers(count), "results": results}
+            return _answer(self._page, whole)
+
+        texts = Annotated[str | None, Query(max_length=1024)]
+        parameters = [
+            _keyword("asking", Asking),
+            _keyword("asked", Annotated[Wanted, Depends(wanted)]),
+            _keyword("search", texts, None),
+            _keyword("ordering", texts, None),
+        ]
+        for name, one in kind.filters.items():
+            parameters.append(_keyword(name, Annotated[one.type | None, Query()], None))
+        parameters += self._flags()
+        return _signed(handler, parameters)
+
+    def _create(self) -> Any:
+        kind = self._kind
+
+        async def handler(asking: Caller, body: BaseModel) -> Response:
+            values = body.model_dump(exclude_unset=True)
+            async with self._changing() as w:
+                await kind.guard(w, asking, ADD, None, values)
+                pk = await kind.create(values, asking.actor)
+                return await self._shown(w, await _by_pk(w, kind, pk), asking, status=201)
+
+        return _signed(handler, [_keyword("asking", Asking), _keyword("body", kind.fields)])
+
+    def _retrieve(self) -> Any:
+        async def handler(asking: Caller, **given: Any) -> Response:
+            async with self._database.reading() as r:
+                row = await found(r, self._kind, given[self._key.name], asking)
+                return await self._shown(r, row, asking, flags=flags_of(self._kind, given))
+
+        return _signed(handler, [self._key, _keyword("asking", Asking), *self._flags()])
+
+    def _update(self, model: type[BaseModel]) -> Any:
+        kind = self._kind
+
+        async def handler(asking: Caller, body: BaseModel, if_match: str | None, **given: Any) -> Response:
+            values = body.model_dump(exclude_unset=True)
+            async with self._changing() as w:
+                row = await found(w, kind, given[self._key.name], asking, CHANGE)
+                pk = pk_of(kind, row)
+                await self._unchanged(w, row, asking, if_match)
+                await kind.guard(w, asking, CHANGE, row, values)
+                await kind.update(row, values, asking.actor)
+                return await self._shown(w, await _by_pk(w, kind, pk), asking)
+
+        return _signed(
+            handler,
+            [self._key, _keyword("asking", Asking), _keyword("body", model), _keyword("if_match", IfMatch, None)],
+        )
+
+    def _destroy(self) -> Any:
+        kind = self._kind
+
+        async def handler(asking: Caller, if_match: str | None, **given: Any) -> Response:
+            async with self._changing() as w:
+                row = await found(w, kind, given[self._key.name], asking, DELETE)
+                await self._unchanged(w, row, asking, if_match)
+                await kind.guard(w, asking, DELETE, row, {})
+                await kind.delete(row, asking.actor)
+            return Response(status_code=204)
+
+        return _signed(handler, [self._key, _keyword("asking", Asking), _keyword("if_match", IfMatch, None)])
+
+    def _used_by(self) -> Any:
+        kind = self._kind
+
+        async def handler(asking: Caller, **given: Any) -> Response:
+            async with self._database.reading() as r:
+                row = await found(r, kind, given[self._key.name], asking)
+                users = await kind.used_by(r, row)
+            seen = [one for one in users if asking.may.may(f"{one.app}.view_{one.model_name}", one.pk)]
+            return JSONResponse([UsedByAnswer(**vars(one)).model_dump() for one in seen])
+
+        return _signed(handler, [self._key, _keyword("asking", Asking)])
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[Reading]:
+        with self._kind.in_our_words():
+            async with self._database.together() as w:
+                yield w
+
+    async def _shown(
+        self, r: Reading, row: Any, asking: Caller, *, status: int = 200, flags: Mapping[str, bool] | None = None
+    ) -> Response:
+        shown = (await self._kind.read(r, [row], asking, flags or {}))[0]
+        response = _answer(self._one, shown, status)
+        response.headers["ETag"] = tag_of(self._kind, shown)
+        return response
+
+    async def _unchanged(self, r: Reading, row: Any, asking: Caller, if_match: str | None) -> None:
+        if if_match is None or if_match.strip() == "*":
+            return
+        now = tag_of(self._kind, (await self._kind.read(r, [row], asking, {}))[0])
+        if now not in [one.strip() for one in if_match.split(",")]:
+            raise Changed(
+                "api.changed_meanwhile", "Somebody has changed this since you read it; read it again and decide anew."
+            )
+
+    def _flags(self) -> list[inspect.Parameter]:
+        return [_keyword(name, bool, default) for name, default in self._kind.flags.items()]
+
+
+async def found(r: Reading, kind: Kind, key: Any, caller: Caller, verb: str = VIEW) -> Any:
+    """The object of that key, if this caller may see it and do that to it.
+
+    Raises `api.not_found`, `api.not_allowed`.
+    """
+    if isinstance(key, str) and ("\0" in key or len(key) > 255):
+        raise _not_found()
+    query = kind.every().where(kind.key == key).execution_options(populate_existing=True)
+    visible = kind.visible(caller)
+    row = await r.scalar(query if visible is None else query.where(visible))
+    if row is None:
+        raise _not_found()
+    if verb != VIEW:
+        allowed = kind.allowed(verb, caller)
+        if allowed is not None and await r.scalar(query.where(allowed)) is None:
+            raise Refused("api.not_allowed", "You may see this, but not do that to it.")
+    return row
+
+
+def pk_of(kind: Kind, row: Any) -> Any:
+    """An object's primary key."""
+    return getattr(row, kind.pk.key)
+
+
+async def _by_pk(r: Reading, kind: Kind, pk: Any) -> Any:
+    await r.flush()
+    row = await r.scalar(kind.every().where(kind.pk == pk).execution_options(populate_existing=True))
+    if row is None:
+        raise RuntimeError(f"{kind.words.label} {pk} was written and is not there")
+    return row
+
+
+def narrowed(kind: Kind, query: Select[Any], search: str | None, given: Mapping[str, Any]) -> Select[Any]:
+    """Only what the search and the filters ask for."""
+    if search:
+        query = query.where(or_(*(column.icontains(search, autoescape=True) for column in kind.search)))
+    for name, one in kind.filters.items():
+        if given.get(name) is not None:
+            query = query.where(one.condition(given[name]))
+    return query
+
+
+def ordered(kind: Kind, wish: str | None) -> list[Any]:
+    """The columns to order by, with the primary key last, so that pages never overlap."""
+    names = [name for name in (wish or next(iter(kind.ordering), "")).split(",") if name]
+    columns = []
+    for name in names:
+        column = kind.ordering.get(name.removeprefix("-"))
+        if column is None:
+            raise InvalidInput(
+                "api.ordering_unknown",
+                f"ordering: it is one of {', '.join(kind.ordering)}, with - before it for the other way round.",
+                field="ordering",
+            )
+        columns.append(column.desc() if name.startswith("-") else column)
+    return [*columns, kind.pk]
+
+
+def flags_of(kind: Kind, given: Mapping[str, Any]) -> dict[str, bool]:
+    """The kind's flags as they were given."""
+    return {name: given[name] for name in kind.flags if name in given}
+
+
+def tag_of(kind: Kind, shown: Mapping[str, Any]) -> str:
+    """The ETag of an object: of what can be written, so that two who change it meet, and of nothing else."""
+    steady = {name: shown.get(name) for name in kind.fields.model_fields if name not in kind.unsteady}
+    text = json.dumps(steady, sort_keys=True, default=str)
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def patched(kind: Kind) -> type[BaseModel]:
+    """The fields of a kind, none of them required."""
+    changed: dict[str, Any] = {}
+    for name, info in kind.fields.model_fields.items():
+        if info.is_required():
+            optional = copy.copy(info)
+            optional.default = None
+            changed[name] = (info.annotation, optional)
+    name = kind.fields.__name__
+    model: type[BaseModel] = create_model(f"Patched{name}", __base__=kind.fields, **changed)
+    return model
+
+
+def _keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def _signed(handler: Any, parameters: list[inspect.Parameter]) -> Any:
+    """FastAPI reads what an operation takes from its signature."""
+    handler.__signature__ = inspect.Signature(parameters)
+    return handler
+
+
+def _answer(adapter: TypeAdapter[Any], value: Any, status: int = 200) -> Response:
+    return Response(
+        adapter.dump_json(adapter.validate_python(value)), status_code=status, media_type="application/json"
+    )
+
+
+def _not_found() -> NotFound:
+    return NotFound("api.not_found", "There is no such object, or you may not see it.")
+
+
+def _is_number(column: Any) -> bool:
+    return column.type.python_type is int

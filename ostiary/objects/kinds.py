@@ -1,0 +1,30 @@
+"""Every kind of object there is, by authentik's label."""
+
+from collections.abc import Iterator, Mapping
+
+from ostiary.objects.kind import Kind
+from ostiary.objects.rooms import Rooms
+from ostiary.objects.scope_mappings import ScopeMappings
+
+
+class Kinds(Mapping[str, Kind]):
+    """Labels such as ``authentik_core.user``, in any case."""
+
+    def __init__(self, *kinds: Kind) -> None:
+        self._by_label = {kind.words.label.lower(): kind for kind in kinds}
+
+    def __getitem__(self, label: str) -> Kind:
+        return self._by_label[label.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_label)
+
+    def __len__(self) -> int:
+        return len(self._by_label)
+
+
+def all_kinds(rooms: Rooms) -> Kinds:
+    """The registry. Whoever adds a kind adds it here, and nowhere else."""
+    return Kinds(
+        ScopeMappings(rooms.mappings),
+    )

@@ -1,0 +1,140 @@
+"""The verbs of every room, built once and by keyword: what commands, pages and the API work with."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import ostiary
+
+# Every model must be known before the first statement.
+import ostiary.schema
+from ostiary.applications.bindings import Bindings
+from ostiary.applications.path_secrets import PathSecrets
+from ostiary.applications.registry import Applications
+from ostiary.directory.bootstrap import Bootstrap, Given
+from ostiary.directory.credentials import Credentials
+from ostiary.directory.devices import Devices
+from ostiary.directory.groups import Groups
+from ostiary.directory.lockout import Lockout
+from ostiary.directory.passwords import Passwords
+from ostiary.directory.roles import Roles
+from ostiary.directory.service_accounts import ServiceAccounts
+from ostiary.directory.setup import Setup
+from ostiary.directory.tokens import Tokens
+from ostiary.directory.users import Users
+from ostiary.flows import defaults
+from ostiary.keys.keyring import Keyring
+from ostiary.kit.clock import Clock, SystemClock
+from ostiary.mappings.registry import Mappings
+from ostiary.policies.registry import Policies
+from ostiary.sessions.lifecycle import Sessions
+from ostiary.settings.secret_key import with_secret_key
+from ostiary.settings.tree import Settings
+from ostiary.storage import installation
+from ostiary.storage.engine import open_engine
+from ostiary.storage.migrate import migrate_in_child, upgrade_needed
+from ostiary.storage.secrets import Secrets
+from ostiary.storage.session import Database
+from ostiary.system import versions
+from ostiary.system.registry import System
+
+# What our keys sign is good for so long at most.
+_LONGEST_TOKEN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Every part of one installation, as commands and the server use them."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    secrets: Secrets
+    passwords: Passwords
+    users: Users
+    groups: Groups
+    roles: Roles
+    tokens: Tokens
+    service_accounts: ServiceAccounts
+    lockout: Lockout
+    devices: Devices
+    credentials: Credentials
+    setup: Setup
+    sessions: Sessions
+    policies: Policies
+    mappings: Mappings
+    applications: Applications
+    bindings: Bindings
+    path_secrets: PathSecrets
+    keyring: Keyring
+    system: System
+
+    async def close(self) -> None:
+        self.passwords.close()
+        await self.database.close()
+
+
+async def build(settings: Settings, clock: Clock | None = None) -> Parts:
+    """Opens the installation that the settings name: its secret key, its database brought up to date, its first rows.
+
+    Safe when several processes do it at once. Raises what settings and storage raise.
+    """
+    clock = clock or SystemClock()
+    settings = with_secret_key(settings)
+    secrets = Secrets(settings.secret_key)
+    database = Database(open_engine(settings.database.url))
+    if await upgrade_needed(database):
+        await migrate_in_child(settings.database.url)
+    passwords = Passwords(min_length=settings.passwords.min_length)
+    users = Users(database=database, clock=clock, passwords=passwords)
+    groups = Groups(database=database, clock=clock)
+    tokens = Tokens(database=database, clock=clock, secrets=secrets)
+    keyring = Keyring(database=database, clock=clock, secrets=secrets, longest_token=_LONGEST_TOKEN)
+    bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
+    async with database.writing() as w:
+        await installation.ensure(w, secrets, clock)
+        await versions.note(w, clock, ostiary.__version__)
+        await defaults.ensure(w)
+        await keyring.ensure(w)
+        await bootstrap.first_start(w, Given(**settings.bootstrap.model_dump()))
+    sessions = Sessions(
+        database=database,
+        clock=clock,
+        secrets=secrets,
+        idle=settings.sessions.idle,
+        absolute=settings.sessions.absolute,
+    )
+    users.on_credentials_changed.append(sessions.end_others)
+    lockout = Lockout(
+        clock=clock,
+        secrets=secrets,
+        attempts=settings.lockout.attempts,
+        window=timedelta(seconds=settings.lockout.window),
+        duration=timedelta(seconds=settings.lockout.duration),
+    )
+    devices = Devices(clock=clock, secrets=secrets)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        database=database,
+        secrets=secrets,
+        passwords=passwords,
+        users=users,
+        groups=groups,
+        roles=Roles(database=database, clock=clock),
+        tokens=tokens,
+        service_accounts=ServiceAccounts(database=database, users=users, groups=groups, tokens=tokens),
+        lockout=lockout,
+        devices=devices,
+        credentials=Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices),
+        setup=Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users),
+        sessions=sessions,
+        policies=Policies(database=database, clock=clock),
+        mappings=Mappings(database=database, clock=clock),
+        applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),
+        bindings=Bindings(database=database, clock=clock),
+        path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),
+        keyring=keyring,
+        system=System(
+            database=database, clock=clock, base_url=settings.web.base_url, retention=settings.events.retention
+        ),
+    )
