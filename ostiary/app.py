@@ -29,6 +29,7 @@ from ostiary.flows.stages.password import Password
 from ostiary.flows.stages.user_login import UserLogin
 from ostiary.flows.stages.user_logout import UserLogout
 from ostiary.flows.start import Start
+from ostiary.forwardauth import counts
 from ostiary.forwardauth.entrance import Entrance
 from ostiary.forwardauth.explain import Explain
 from ostiary.forwardauth.handoff import Handoff
@@ -48,6 +49,7 @@ from ostiary.kit.errors import Unavailable
 from ostiary.kit.http import Outgoing
 from ostiary.kit.jose import LARGEST_SET
 from ostiary.kit.proxies import Proxies, ProxyRule
+from ostiary.outposts.health import Heartbeat
 from ostiary.parts import Parts, build
 from ostiary.portal.applications import MyApplications
 from ostiary.portal.details import DetailsPage
@@ -103,6 +105,9 @@ class Server:
 
         self.table = AccessTable(secrets=secrets, base_url=settings.web.base_url)
         self.freshness, self._direct, self._feed = freshness_of(settings.database.url, self.table, clock)
+        self.heartbeat = Heartbeat(
+            database=database, clock=clock, version=ostiary.__version__, fresh=self.freshness.fresh
+        )
         self.refusals = Refusals(database=database, clock=clock)
         identify = Identify(table=self.table, secrets=secrets, idle=settings.sessions.idle, touch=parts.sessions.touch)
         outgoing = Outgoing(private_networks=settings.outgoing.private_networks)
@@ -248,7 +253,7 @@ class Server:
             routes=self.routes, static=static, errors=Errors(pages), address=address, proxies=proxies
         )
 
-        self._count()
+        counts.register(self.metrics, responder=self.responder, machines=self.machines)
         self._answers = True
 
     def ready(self) -> bool:
@@ -268,6 +273,7 @@ class Server:
         """After the last request: what was collected is written, if the database still answers."""
         with contextlib.suppress(Unavailable):
             await self._flush()
+            await self.heartbeat.end()
         if isinstance(self._direct, PostgresDirect):
             await self._direct.close()
         else:
@@ -339,30 +345,7 @@ class Server:
         await self.parts.sessions.flush()
         await self.token_use.flush()
         await self.refusals.flush()
-
-    def _count(self) -> None:
-        responder = self.responder
-
-        def checks() -> dict[tuple[str, ...], float]:
-            counts: dict[tuple[str, ...], float] = {
-                (verdict.value,): float(number) for verdict, number in responder.counts.items()
-            }
-            counts[("allow",)] = counts.get(("allow",), 0) + responder.remembered
-            return counts
-
-        machines = self.machines
-
-        def credentials() -> dict[tuple[str, ...], float]:
-            return {
-                ("recognised",): float(machines.recognised),
-                ("unknown",): float(machines.unknown),
-                ("braked",): float(machines.braked),
-            }
-
-        self.metrics.counter("checks", "Checks by verdict.", checks, labels=("verdict",))
-        self.metrics.counter(
-            "machine_credentials", "Credentials of machines by what became of them.", credentials, labels=("result",)
-        )
+        await self.heartbeat.beat()
 
 
 def _api(

@@ -25,6 +25,9 @@ from ostiary.flows import defaults
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
 from ostiary.mappings.registry import Mappings
+from ostiary.outposts import embedded
+from ostiary.outposts.connections import ServiceConnections
+from ostiary.outposts.registry import Outposts
 from ostiary.policies.registry import Policies
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.settings.secret_key import with_secret_key
@@ -67,6 +70,8 @@ class Parts:
     path_secrets: PathSecrets
     keyring: Keyring
     system: System
+    outposts: Outposts
+    service_connections: ServiceConnections
 
     async def close(self) -> None:
         self.passwords.close()
@@ -94,6 +99,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         await installation.ensure(w, secrets, clock)
         await versions.note(w, clock, ostiary.__version__)
         await defaults.ensure(w)
+        await embedded.ensure(w)
         await keyring.ensure(w)
         await bootstrap.first_start(w, Given(**settings.bootstrap.model_dump()))
     sessions = Sessions(
@@ -137,4 +143,6 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         system=System(
             database=database, clock=clock, base_url=settings.web.base_url, retention=settings.events.retention
         ),
+        outposts=Outposts(database=database, clock=clock),
+        service_connections=ServiceConnections(database=database, clock=clock, secrets=secrets),
     )

@@ -6,6 +6,7 @@ import ostiary.events.models
 import ostiary.flows.models
 import ostiary.keys.models
 import ostiary.mappings.models
+import ostiary.outposts.models
 import ostiary.policies.models
 import ostiary.sessions.models
 import ostiary.storage.models

@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "access": "ostiary.cli.access:commands",
     "policy": "ostiary.cli.policy:commands",
     "mapping": "ostiary.cli.mapping:commands",
+    "outpost": "ostiary.cli.outpost:commands",
     "path-secret": "ostiary.cli.path_secret:commands",
     "session": "ostiary.cli.session:commands",
     "key": "ostiary.cli.key:commands",

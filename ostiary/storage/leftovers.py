@@ -20,6 +20,8 @@ PERMITTED: Final[Mapping[str, tuple[str, ...]]] = {
     "flow_stage_bindings": (),
     "stages": (),
     "roles": (),
+    "outposts": (),
+    "service_connections": (),
     "initial_permissions": ("authentik_rbac.initialpermissions",),
 }
 """Table → the models whose objects its rows are, for keys that are numbers; keys of others are unique everywhere."""

@@ -13,7 +13,23 @@ PACKAGE: Final = ROOT / "ostiary"
 # What runs while a request is answered, in whatever process; commands, migrations and models do not.
 REQUEST_ROOMS: Final = frozenset(
     ("access", "applications", "directory", "events", "flows", "forwardauth", "kit", "policies", "portal", "sessions")
-    + ("storage", "web", "system", "admin", "api", "oidc", "saml", "ldap", "radius", "scim", "sources", "mfa", "brands")
+    + (
+        "storage",
+        "web",
+        "system",
+        "outposts",
+        "objects",
+        "admin",
+        "api",
+        "oidc",
+        "saml",
+        "ldap",
+        "radius",
+        "scim",
+        "sources",
+        "mfa",
+        "brands",
+    )
 )
 FACES: Final = frozenset(("admin", "api", "cli", "portal"))
 BANNED_NAMES: Final = frozenset(("util", "utils", "helper", "helpers", "common", "misc", "service", "services"))
