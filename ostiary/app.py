@@ -53,6 +53,8 @@ from ostiary.outposts.health import Heartbeat
 from ostiary.parts import Parts, build
 from ostiary.portal.applications import MyApplications
 from ostiary.portal.details import DetailsPage
+from ostiary.portal.impersonation import ImpersonationPage
+from ostiary.portal.recovery import RecoveryPage
 from ostiary.portal.routes import Portal
 from ostiary.portal.sessions import SessionsPage
 from ostiary.sessions import app_sessions
@@ -244,6 +246,8 @@ class Server:
             setup_url=SETUP_URL,
         ).mount(self.routes)
         SessionsPage(database=database, forms=forms, sessions=parts.sessions, leaving=leaving).mount(self.routes)
+        RecoveryPage(database=database, forms=forms, recovery=parts.recovery).mount(self.routes)
+        ImpersonationPage(forms=forms, impersonation=parts.impersonation).mount(self.routes)
         DetailsPage(forms=forms, own_details=OwnDetails(database=database, users=parts.users)).mount(self.routes)
         self.routes.api(
             "/api/v3/",
@@ -313,6 +317,7 @@ class Server:
 
         jobs = Jobs(Leases(database, new_id()))
         jobs.every(60, "sessions.expire", parts.sessions.expire)
+        jobs.every(60, "impersonations.end", parts.sessions.end_unallowed)
         jobs.every(60, "app_sessions.expire", old_app_sessions)
         jobs.every(60, "tickets.expire", lambda: expire(database, clock, Ticket.expires))
         jobs.every(300, "flow_runs.expire", self.executor.expire)

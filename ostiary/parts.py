@@ -16,6 +16,7 @@ from ostiary.directory.devices import Devices
 from ostiary.directory.groups import Groups
 from ostiary.directory.lockout import Lockout
 from ostiary.directory.passwords import Passwords
+from ostiary.directory.recovery import Recovery, forget
 from ostiary.directory.roles import Roles
 from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.setup import Setup
@@ -29,6 +30,7 @@ from ostiary.outposts import embedded
 from ostiary.outposts.connections import ServiceConnections
 from ostiary.outposts.registry import Outposts
 from ostiary.policies.registry import Policies
+from ostiary.sessions.impersonation import Impersonation
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.settings.secret_key import with_secret_key
 from ostiary.settings.tree import Settings
@@ -62,7 +64,9 @@ class Parts:
     devices: Devices
     credentials: Credentials
     setup: Setup
+    recovery: Recovery
     sessions: Sessions
+    impersonation: Impersonation
     policies: Policies
     mappings: Mappings
     applications: Applications
@@ -109,7 +113,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         idle=settings.sessions.idle,
         absolute=settings.sessions.absolute,
     )
-    users.on_credentials_changed.append(sessions.end_others)
+    users.on_credentials_changed.extend((sessions.end_others, forget))
     lockout = Lockout(
         clock=clock,
         secrets=secrets,
@@ -133,7 +137,11 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         devices=devices,
         credentials=Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices),
         setup=Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users),
+        recovery=Recovery(
+            database=database, clock=clock, passwords=passwords, users=users, tokens=tokens, lockout=lockout
+        ),
         sessions=sessions,
+        impersonation=Impersonation(database=database, clock=clock, sessions=sessions),
         policies=Policies(database=database, clock=clock),
         mappings=Mappings(database=database, clock=clock),
         applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),

@@ -17,7 +17,9 @@ from ostiary.directory.devices import Devices
 from ostiary.directory.lockout import Lockout
 from ostiary.directory.own_details import OwnDetails
 from ostiary.directory.passwords import Passwords
+from ostiary.directory.recovery import Recovery, forget
 from ostiary.directory.setup import Setup
+from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.record import COMMAND
 from ostiary.flows import defaults
@@ -35,8 +37,11 @@ from ostiary.flows.start import SETUP, Start
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.portal.applications import MyApplications
 from ostiary.portal.details import DetailsPage
+from ostiary.portal.impersonation import ImpersonationPage
+from ostiary.portal.recovery import RecoveryPage
 from ostiary.portal.routes import Portal
 from ostiary.portal.sessions import SessionsPage
+from ostiary.sessions.impersonation import Impersonation
 from ostiary.sessions.leaving import Leaving
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.sessions.own_password import OwnPassword
@@ -68,6 +73,8 @@ class House:
     secrets: Secrets
     users: Users
     sessions: Sessions
+    impersonation: Impersonation
+    recovery: Recovery
     setup: Setup
     executor: Executor
     tickets: SignOutTickets
@@ -168,7 +175,12 @@ async def house(
     devices = Devices(clock=clock, secrets=secrets)
     users = Users(database=database, clock=clock, passwords=passwords)
     sessions = Sessions(database=database, clock=clock, secrets=secrets, idle=idle, absolute=absolute)
-    users.on_credentials_changed.append(sessions.end_others)
+    users.on_credentials_changed.extend((sessions.end_others, forget))
+    impersonation = Impersonation(database=database, clock=clock, sessions=sessions)
+    tokens = Tokens(database=database, clock=clock, secrets=secrets)
+    recovery = Recovery(
+        database=database, clock=clock, passwords=passwords, users=users, tokens=tokens, lockout=lockout
+    )
     credentials = Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices)
     stages: dict[str, Stage] = {
         "identification": Identification(credentials),
@@ -221,6 +233,8 @@ async def house(
     DetailsPage(forms=forms, own_details=OwnDetails(database=database, users=users)).mount(routes)
     leaving = Leaving(database=database, clock=clock)
     SessionsPage(database=database, forms=forms, sessions=sessions, leaving=leaving).mount(routes)
+    RecoveryPage(database=database, forms=forms, recovery=recovery).mount(routes)
+    ImpersonationPage(forms=forms, impersonation=impersonation).mount(routes)
 
     def build() -> ASGIApp:
         return site(routes=routes, static=static, errors=Errors(pages), address=address, proxies=proxies)
@@ -238,6 +252,8 @@ async def house(
         secrets=secrets,
         users=users,
         sessions=sessions,
+        impersonation=impersonation,
+        recovery=recovery,
         setup=setup,
         executor=executor,
         tickets=tickets,

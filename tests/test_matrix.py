@@ -13,6 +13,7 @@ PREFIXES = ("/ostiary", "/outpost.goauthentik.io")
 PUBLIC = {
     "/",
     "/if/flow/{slug}/",
+    "/if/recovery/",
     "/static/{name}",
     *(
         prefix + path
@@ -22,7 +23,7 @@ PUBLIC = {
 }
 # What a reverse proxy asks; the check judges the peer.
 PROXIES = {prefix + "/auth/{rest:any}" for prefix in PREFIXES}
-SIGNED_IN = {"/if/user/", "/if/user/details/", "/if/user/password/", "/if/user/sessions/"}
+SIGNED_IN = {"/if/user/", "/if/user/details/", "/if/user/password/", "/if/user/sessions/", "/if/user/impersonation/"}
 
 
 async def test_the_matrix_names_the_public_routes(sqlite_url: str, tmp_path: Path) -> None:
@@ -37,6 +38,7 @@ async def test_the_matrix_names_the_public_routes(sqlite_url: str, tmp_path: Pat
         mounted = {route.path for route in server.routes.built()}
         assert mounted - {entry.path for entry in matrix} == {
             "/if/flow/{slug}",
+            "/if/recovery",
             "/if/user",
             "/if/user/details",
             "/if/user/password",

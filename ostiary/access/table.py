@@ -9,13 +9,14 @@ that none outlives it.
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ostiary.access.served import Load, Rules, Served, moment
 from ostiary.access.signing import Signed, Signing
 from ostiary.directory.membership import effective_groups
+from ostiary.events.record import Actor
 from ostiary.kit.tokens import digest
 from ostiary.policies.engine import Subject
 from ostiary.sessions.app_sessions import stored_hashes
@@ -27,7 +28,7 @@ _MANY = 32
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 _ENTRY = """
-SELECT c.id, c.provider_id, c.kind, c.host, c.expires, s.id, s.user_id, s.last_used, s.expires
+SELECT c.id, c.provider_id, c.kind, c.host, c.expires, s.id, s.user_id, s.last_used, s.expires, s.impersonator_id
 FROM app_sessions c JOIN sessions s ON s.id = c.session_id WHERE c.token_hash IN
 """
 _PERSON = "SELECT id, uuid, username, name, email, is_active, type, attributes FROM users WHERE id = ?"
@@ -45,16 +46,29 @@ class Person:
     inherited: tuple[Mapping[str, Any], ...] = ()
     """Attributes of the person's groups, in the order of their names; the person's own come after."""
 
+    def actor(self, client_ip: str) -> Actor:
+        """Who they are, for events."""
+        return Actor(self.subject.user_id, self.subject.username, client_ip or None)
+
 
 @dataclass(slots=True, eq=False)
 class Login:
-    """A login at our host. ``last_used`` is what this worker knows of its use, up to a minute behind."""
+    """A login at our host. ``last_used`` is what this worker knows of its use, up to a minute behind. ``impersonator``
+    is the administrator who acts as ``person`` in it."""
 
     id: str
     person: Person
     last_used: datetime
     expires: datetime
+    impersonator: Person | None = None
     entries: dict[bytes, "Entry"] = field(default_factory=dict)
+
+    def actor(self, client_ip: str) -> Actor:
+        """Who asks, for events: an administrator who acts as somebody is named, and as whom they act."""
+        if self.impersonator is None:
+            return self.person.actor(client_ip)
+        subject = self.person.subject
+        return replace(self.impersonator.actor(client_ip), acting_as=(subject.user_id, subject.username))
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +116,7 @@ class AccessTable:
         self.changes = 0
         self.entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._logins: dict[str, Login] = {}
+        self._impersonated: dict[str, Login] = {}
         self._people: dict[int, Person] = {}
         self._by_id: dict[str, Entry] = {}
         self.listeners: list[Remembering] = []
@@ -131,6 +146,7 @@ class AccessTable:
         self.version += 1
         self.entries.clear()
         self._logins.clear()
+        self._impersonated.clear()
         self._people.clear()
         self._by_id.clear()
         for listener in self.listeners:
@@ -151,6 +167,9 @@ class AccessTable:
             if person is not None:
                 self._remove_all(entry for login in person.logins.values() for entry in login.entries.values())
                 self._people.pop(int(key), None)
+            for login in list(self._impersonated.values()):
+                if login.impersonator is not None and login.impersonator.subject.user_id == int(key):
+                    self._remove_all(login.entries.values())
         elif kind in ("application", "binding"):
             self.version += 1
             self._stale_applications.add(key)
@@ -192,14 +211,19 @@ class AccessTable:
         rows = yield f"{_ENTRY} ({', '.join('?' * len(hashes))})", tuple(hashes)
         if not rows:
             return None
-        entry_id, provider_id, kind, host, expires, login_id, user_id, last_used, login_expires = rows[0]
+        entry_id, provider_id, kind, host, expires, login_id, user_id, last_used, login_expires, other = rows[0]
         person = yield from self.load_person(user_id)
         if person is None:
             return None
+        impersonator = None
+        if other is not None:
+            impersonator = yield from self.load_person(other)
+            if impersonator is None or not impersonator.subject.is_active:
+                return None
         unchanged = changes == self.changes
         login = self._logins.get(login_id) if unchanged else None
         if login is None:
-            login = Login(login_id, person, moment(last_used), moment(login_expires))
+            login = Login(login_id, person, moment(last_used), moment(login_expires), impersonator)
         entry = Entry(digest(cookie_value), entry_id, provider_id, kind, host, moment(expires), login)
         if unchanged:
             self._keep(entry)
@@ -250,6 +274,8 @@ class AccessTable:
         person = self._people.setdefault(login.person.subject.user_id, login.person)
         login.person = person
         person.logins[login.id] = self._logins.setdefault(login.id, login)
+        if login.impersonator is not None:
+            self._impersonated[login.id] = login
         login.entries[entry.key] = entry
         self.entries[entry.key] = entry
         self._by_id[entry.id] = entry
@@ -267,6 +293,7 @@ class AccessTable:
         login.entries.pop(entry.key, None)
         if not login.entries:
             self._logins.pop(login.id, None)
+            self._impersonated.pop(login.id, None)
             login.person.logins.pop(login.id, None)
             if not login.person.logins:
                 self._people.pop(login.person.subject.user_id, None)

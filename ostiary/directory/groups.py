@@ -1,7 +1,9 @@
 """Groups: made, changed, deleted; who belongs to them, and which groups they belong to."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -10,11 +12,11 @@ from ostiary.directory import fields
 from ostiary.directory.membership import effective_groups, one_at_a_time, parents_of_all
 from ostiary.directory.models import Group, GroupParent, Membership, User
 from ostiary.directory.superusers import superuser_kept
-from ostiary.directory.users import ROOM, existing, group_named
+from ostiary.directory.users import ROOM, existing, group_named, held
 from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
-from ostiary.kit.errors import Conflict, NotFound
+from ostiary.kit.errors import Conflict, InvalidInput, NotFound
 from ostiary.storage.session import Database, Reading, Writing
 
 
@@ -123,6 +125,46 @@ class Groups:
             await self._record(w, Action.MODEL_UPDATED, group, by, removed=user.username, pk=user.id)
             return True
 
+    async def set_members(self, group_id: str, user_ids: Sequence[int], *, force: bool = False, by: Actor) -> None:
+        """Makes exactly these users direct members. Raises `user.not_found` (field ``users``)."""
+        async with self._database.writing() as w, superuser_kept(w, force=force):
+            group = await found(w, group_id)
+            new = set(user_ids)
+            old = set(await w.scalars(select(Membership.user_id).where(Membership.group_id == group.id)))
+            names = await _usernames(w, new ^ old)
+            if missing := sorted((new - old) - names.keys()):
+                raise InvalidInput("user.not_found", f"users: there is no user {missing[0]}.", field="users")
+            for some in batched(old - new):
+                gone = delete(Membership).where(Membership.group_id == group.id, Membership.user_id.in_(some))
+                await w.execute(gone.execution_options(synchronize_session=False))
+            w.add_all([Membership(user_id=user_id, group_id=group.id) for user_id in sorted(new - old)])
+            if new != old:
+                added = sorted(names[user_id] for user_id in new - old)
+                removed = sorted(names[user_id] for user_id in old - new)
+                await self._record(w, Action.MODEL_UPDATED, group, by, added=added, removed=removed)
+
+    async def set_groups_of(self, user_id: int, group_ids: Sequence[str], *, force: bool = False, by: Actor) -> None:
+        """Makes a user a direct member of exactly these groups. Raises `group.not_found` (field ``groups``)."""
+        async with self._database.writing() as w, superuser_kept(w, force=force):
+            user = await held(w, user_id)
+            old = await _names(
+                w, set(await w.scalars(select(Membership.group_id).where(Membership.user_id == user.id)))
+            )
+            new = await _names(w, set(group_ids))
+            if missing := sorted(set(group_ids) - new.keys()):
+                raise InvalidInput("group.not_found", f"groups: there is no group {missing[0]}.", field="groups")
+            if new.keys() == old.keys():
+                return
+            for some in batched(old.keys() - new.keys()):
+                gone = delete(Membership).where(Membership.user_id == user.id, Membership.group_id.in_(some))
+                await w.execute(gone.execution_options(synchronize_session=False))
+            w.add_all([Membership(user_id=user.id, group_id=group_id) for group_id in sorted(new.keys() - old.keys())])
+            user.last_updated = self._clock.now()
+            changes = {"groups": [sorted(old.values()), sorted(new.values())]}
+            await record(
+                w, self._clock, Action.USER_WRITE, ROOM, by, pk=user.id, username=user.username, changes=changes
+            )
+
     async def set_parents(self, group_id: str, parents: Sequence[str], *, force: bool = False, by: Actor) -> None:
         """Puts a group below the groups of exactly these ids. Raises `group.circle`.
 
@@ -183,6 +225,32 @@ async def members(r: Reading, group_id: str, *, inherited: bool = False) -> Sequ
         groups = effective_groups({group_id}, below)
     inside = select(Membership.user_id).where(Membership.group_id.in_(groups))
     return (await r.scalars(select(User).where(User.id.in_(inside)).order_by(User.username))).all()
+
+
+async def _names(r: Reading, group_ids: AbstractSet[str]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for some in batched(group_ids):
+        rows = await r.execute(select(Group.id, Group.name).where(Group.id.in_(some)))
+        names |= {row[0]: row[1] for row in rows}
+    return names
+
+
+async def _usernames(r: Reading, user_ids: AbstractSet[int]) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for some in batched(user_ids):
+        rows = await r.execute(select(User.id, User.username).where(User.id.in_(some)))
+        names |= {row[0]: row[1] for row in rows}
+    return names
+
+
+Key = TypeVar("Key", int, str)
+
+
+def batched(ids: AbstractSet[Key]) -> Iterator[list[Key]]:
+    """In lists of a thousand: databases take no more than some ten thousand values in one statement."""
+    waiting = iter(sorted(ids))
+    while some := list(islice(waiting, 1_000)):
+        yield some
 
 
 async def _flush(w: Writing) -> None:

@@ -28,6 +28,7 @@ class User(Base):
     password_changed: Mapped[datetime | None]
     created: Mapped[datetime]
     last_login: Mapped[datetime | None]
+    last_updated: Mapped[datetime] = mapped_column(server_default="0")
 
 
 class Group(Base):
@@ -115,7 +116,9 @@ class RoleGroup(Base):
 
 
 class Token(Base):
-    """An API token or an app password; the key is shown once and stored as a keyed hash."""
+    """An API token, an app password or a recovery link. Its key is stored as a keyed hash, by which it is found; a
+    token that was made through the API also keeps the key itself, sealed, because the API's clients read it again.
+    """
 
     __tablename__ = "tokens"
     __table_args__ = (Index("ix_tokens_user_id_intent", "user_id", "intent"),)
@@ -123,8 +126,9 @@ class Token(Base):
     id: Mapped[Id]
     identifier: Mapped[str] = mapped_column(unique=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    intent: Mapped[str] = mapped_column(String(16), comment="api or app_password")
+    intent: Mapped[str] = mapped_column(String(16), comment="api, app_password or recovery")
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    key_sealed: Mapped[str | None] = mapped_column(comment="the key itself, sealed, if it may be shown again")
     description: Mapped[str] = mapped_column(default="")
     application: Mapped[str | None] = mapped_column(comment="the slug that an app password was made for, to be read")
     application_id: Mapped[str | None] = mapped_column(

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from ostiary.directory import fields
 from ostiary.directory.membership import PEOPLE, one_at_a_time
 from ostiary.directory.models import Group, Membership, User
-from ostiary.directory.passwords import Passwords
+from ostiary.directory.passwords import Passwords, check_imported
 from ostiary.directory.superusers import superuser_kept
 from ostiary.directory.usernames import canonical
 from ostiary.events.catalog import Action
@@ -98,6 +98,7 @@ class Users:
             password_changed=now if password_hash else None,
             is_active=is_active,
             created=now,
+            last_updated=now,
         )
         if password_hash and user.type not in PEOPLE:
             raise _no_password_for_service_accounts()
@@ -126,16 +127,20 @@ class Users:
         self,
         user_id: int,
         *,
+        username: str | None = None,
         name: str | None = None,
         email: str | None = None,
         type: str | None = None,  # noqa: A002 - the field's name
         path: str | None = None,
         attributes: Any = None,
+        is_active: bool | None = None,
         force: bool = False,
         by: Actor,
     ) -> User:
         """Changes what is given, leaves what is None. ``force`` as in :meth:`disable`."""
         new: dict[str, Any] = {}
+        if username is not None:
+            new["username"] = canonical(username)
         if name is not None:
             new["name"] = fields.person_name(name)
         if email is not None:
@@ -146,36 +151,30 @@ class Users:
             new["path"] = fields.path(path)
         if attributes is not None:
             new["attributes"] = fields.attributes(attributes)
-        async with self._database.writing() as w, superuser_kept(w, force=force or type is None):
+        if is_active is not None:
+            new["is_active"] = is_active
+        harmless = type is None and is_active is not False
+        async with self._database.writing() as w, superuser_kept(w, force=force or harmless):
             user = await held(w, user_id)
             if new.get("type", user.type) not in PEOPLE and user.password_hash is not None:
                 raise _no_password_for_service_accounts()
             await self._change(w, user, new, by)
+            if is_active is False:
+                # Else the old sessions would come back to life when the account does.
+                await self._end_sessions(w, user_id, None)
             return user
 
     async def rename(self, user_id: int, username: str, *, by: Actor) -> User:
         """Gives a user another username. Raises `user.username_taken`."""
-        new = canonical(username)
-        async with self._database.writing() as w:
-            user = await held(w, user_id)
-            await self._change(w, user, {"username": new}, by)
-            return user
+        return await self.update(user_id, username=username, by=by)
 
     async def disable(self, user_id: int, *, force: bool = False, by: Actor) -> User:
         """Ends all sessions of a user and lets nobody in as them. Raises `user.last_superuser` unless ``force``."""
-        async with self._database.writing() as w, superuser_kept(w, force=force):
-            user = await held(w, user_id)
-            await self._change(w, user, {"is_active": False}, by)
-            # Else the old sessions would come back to life when the account does.
-            await self._end_sessions(w, user_id, None)
-            return user
+        return await self.update(user_id, is_active=False, force=force, by=by)
 
     async def enable(self, user_id: int, *, by: Actor) -> User:
         """Lets a disabled user sign in again."""
-        async with self._database.writing() as w:
-            user = await held(w, user_id)
-            await self._change(w, user, {"is_active": True}, by)
-            return user
+        return await self.update(user_id, is_active=True, by=by)
 
     async def delete(self, user_id: int, *, force: bool = False, by: Actor) -> None:
         """Deletes a user and all that hangs on them. Raises `user.last_superuser` unless ``force``."""
@@ -200,17 +199,31 @@ class Users:
         async with self._database.writing() as w:
             await self.set_password_in(w, user_id, stored, keep_session=keep_session, by=by)
 
+    async def set_password_hash(self, user_id: int, stored: str, *, by: Actor, field: str = "password") -> None:
+        """The same with a hash that another system made; sign-in makes it anew. Raises `password.hash_unknown`."""
+        check_imported(stored, field=field)
+        async with self._database.writing() as w:
+            await self.set_password_in(w, user_id, stored, by=by)
+
     async def set_password_in(
-        self, w: Writing, user_id: int, stored: str, *, keep_session: str | None = None, by: Actor
+        self,
+        w: Writing,
+        user_id: int,
+        stored: str,
+        *,
+        keep_session: str | None = None,
+        how: str | None = None,
+        by: Actor,
     ) -> User:
-        """The same within the caller's transaction, with a password that is hashed already."""
+        """The same in the caller's transaction, with a password that is hashed already; ``how`` is for its event."""
         user = await held(w, user_id)
         if user.type not in PEOPLE:
             raise _no_password_for_service_accounts()
         user.password_hash = stored
-        user.password_changed = self._clock.now()
+        user.password_changed = user.last_updated = self._clock.now()
         await self._end_sessions(w, user_id, keep_session)
-        await record(w, self._clock, Action.PASSWORD_SET, ROOM, by, pk=user.id, username=user.username)
+        about = {"how": how} if how else {}
+        await record(w, self._clock, Action.PASSWORD_SET, ROOM, by, pk=user.id, username=user.username, **about)
         return user
 
     async def _end_sessions(self, w: Writing, user_id: int, keep: str | None) -> None:
@@ -228,6 +241,7 @@ class Users:
             changes[name] = _changed_names(old, value) if name == "attributes" else [old, value]
         if not changes:
             return
+        user.last_updated = self._clock.now()
         await _flush(w, user.username)
         await record(w, self._clock, Action.USER_WRITE, ROOM, by, pk=user.id, username=user.username, changes=changes)
 

@@ -14,11 +14,14 @@ class Action(StrEnum):
     LOCKOUT = "lockout"
     USER_WRITE = "user_write"
     PASSWORD_SET = "password_set"  # noqa: S105 - the name of a fact
+    SECRET_VIEW = "secret_view"  # noqa: S105 - the name of a fact
     SECRET_ROTATE = "secret_rotate"  # noqa: S105 - the name of a fact
     KEY_ROTATE = "key_rotate"
     KEY_DISCARD = "key_discard"
     AUTHORIZE_APPLICATION = "authorize_application"
     ACCESS_REFUSED = "access_refused"
+    IMPERSONATION_STARTED = "impersonation_started"
+    IMPERSONATION_ENDED = "impersonation_ended"
     MODEL_CREATED = "model_created"
     MODEL_UPDATED = "model_updated"
     MODEL_DELETED = "model_deleted"
@@ -40,11 +43,14 @@ _SENTENCES: Final[Mapping[Action, str]] = {
     Action.LOCKOUT: "Too many failed sign-ins: an account, a known device or a client address is locked for a while.",
     Action.USER_WRITE: "A user was created or changed; the context names the fields.",
     Action.PASSWORD_SET: "A password was set, by its owner or an administrator; that person's other sessions ended.",
+    Action.SECRET_VIEW: "A stored secret, such as a token's key, was shown to somebody.",
     Action.SECRET_ROTATE: "A token or a path secret was replaced; the old one stops, at once or after a while.",
     Action.KEY_ROTATE: "Another key began to sign; the one before stays published until nothing it signed is good.",
     Action.KEY_DISCARD: "All keys that sign were replaced at once, and nothing that they signed is good any more.",
     Action.AUTHORIZE_APPLICATION: "A person was let through to an application and a session there began.",
     Action.ACCESS_REFUSED: "A known person was refused at an application; once an hour per session and reason.",
+    Action.IMPERSONATION_STARTED: "An administrator began to act as another person; the context says why.",
+    Action.IMPERSONATION_ENDED: "An administrator stopped acting as another person.",
     Action.MODEL_CREATED: "An object other than a user was created.",
     Action.MODEL_UPDATED: "An object other than a user was changed.",
     Action.MODEL_DELETED: "An object was deleted.",
@@ -66,7 +72,8 @@ the log, `ostiary events --follow` goes on as events happen. Events older than t
 `events.retention` are removed.
 
 An event holds the time, the action, the part of Ostiary that recorded it, who did it (`pk` and `username`; nobody for
-the system itself; `cli` is somebody at the command line), the client's address, and a context. It holds copies, not
+the system itself; `cli` is somebody at the command line; of an administrator who acts as another person, the
+administrator, and `on_behalf_of` names that person), the client's address, and a context. It holds copies, not
 references, and outlives what it names. Passwords, keys, codes and cookie values are never in it.
 
 | action | what happened |

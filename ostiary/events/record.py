@@ -22,11 +22,15 @@ _SECRET_NAMES = frozenset({"code", "key", "token", "nonce", "ticket", "state"})
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it. ``username`` without ``user_id`` is somebody without an account, such as ``cli``."""
+    """Who did it. ``username`` without ``user_id`` is somebody without an account, such as ``cli``.
+
+    ``acting_as`` (id and username) is the person as whom an administrator acts; ``user_id`` is the administrator then.
+    """
 
     user_id: int | None
     username: str | None
     client_ip: str | None = None
+    acting_as: tuple[int, str] | None = None
 
 
 SYSTEM = Actor(None, None)
@@ -57,7 +61,10 @@ def _on_postgresql(w: Writing) -> bool:
 
 def _user(actor: Actor) -> dict[str, Any]:
     if actor.user_id is not None:
-        return {"pk": actor.user_id, "username": actor.username}
+        who: dict[str, Any] = {"pk": actor.user_id, "username": actor.username}
+        if actor.acting_as is not None:
+            who["on_behalf_of"] = {"pk": actor.acting_as[0], "username": actor.acting_as[1]}
+        return who
     return {"username": actor.username} if actor.username else {}
 
 

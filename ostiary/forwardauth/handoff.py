@@ -4,7 +4,7 @@ from datetime import datetime
 
 from ostiary.access.served import Served
 from ostiary.events.catalog import Action
-from ostiary.events.record import Actor, record
+from ostiary.events.record import record
 from ostiary.forwardauth import tickets
 from ostiary.forwardauth.circle import NOTHING, Saw, look
 from ostiary.forwardauth.tickets import ATTEMPT_SECONDS, CALLBACK, CLEAN, IN_PLACE, Attempt
@@ -165,7 +165,7 @@ class Handoff:
                 self._clock,
                 Action.AUTHORIZE_APPLICATION,
                 "forwardauth",
-                Actor(session.user_id, session.username, client_ip or None),
+                session.actor(client_ip or None),
                 application=served.rules.slug if served.rules else "",
                 host=attempt.host,
             )

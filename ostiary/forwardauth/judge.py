@@ -11,6 +11,7 @@ from ostiary.access.authorize import authorize
 from ostiary.access.machines import Machine
 from ostiary.access.served import Ambiguous, Load, Served
 from ostiary.access.table import AccessTable, Entry, Person
+from ostiary.events.record import Actor
 from ostiary.forwardauth import decide
 from ostiary.forwardauth.assertion import Assertions
 from ostiary.forwardauth.decide import Verdict
@@ -148,7 +149,8 @@ class Judge:
             refused = Outcome(Verdict.FORBIDDEN, opinion.refusal, served, by_machine=by_machine)
             outcome = self._unless_open(asked, refused)
             if outcome is refused:
-                self.note(served, login_id, person, asked.host_key, client_ip, opinion)
+                by = kept.login.actor(client_ip) if isinstance(kept, Entry) else person.actor(client_ip)
+                self.note(served, login_id, by, asked.host_key, opinion)
             return outcome
         decision, ready = opinion.decision, opinion.answer
         if not decision.volatile and table.version == version and self._is_held(kept):
@@ -207,14 +209,12 @@ class Judge:
             return Opinion("identity_too_large", decision, b"")
         return Opinion(None, decision, ready, until, private)
 
-    def note(self, served: Served, login_id: str, person: Person, host: str, client_ip: str, opinion: Opinion) -> None:
+    def note(self, served: Served, login_id: str, by: Actor, host: str, opinion: Opinion) -> None:
         """Keeps the refusal of somebody we know for the audit log."""
         self._refusals.note(
             Refusal(
                 login_id=login_id,
-                user_id=person.subject.user_id,
-                username=person.subject.username,
-                client_ip=client_ip,
+                by=by,
                 application=served.rules.slug if served.rules else "",
                 host=host,
                 reason=opinion.refusal or "",

@@ -24,9 +24,7 @@ class Refusal:
     of rules that failed instead of answering."""
 
     login_id: str
-    user_id: int
-    username: str
-    client_ip: str
+    by: Actor
     application: str
     host: str
     reason: str
@@ -80,7 +78,7 @@ class Refusals:
             self._clock,
             action,
             "forwardauth",
-            Actor(refusal.user_id, refusal.username, refusal.client_ip or None),
+            refusal.by,
             session=refusal.login_id,
             application=refusal.application,
             host=refusal.host,

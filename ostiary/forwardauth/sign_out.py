@@ -5,6 +5,7 @@ done; another site's link leads to a question on our host.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -88,7 +89,7 @@ class SignOutPage:
         ours = visit.client.host == parse_origin(base_url).key
         if ours and visit.session is not None:
             served = self._table.rules.of_slug(slug or "")
-            login_id, by = visit.session.id, Actor(visit.session.user_id, visit.session.username)
+            login_id, by = visit.session.id, visit.session.actor(None)
         else:
             served, found, person = await self._signed_in_at(visit, slug)
             login_id, by = found or "", person
@@ -98,7 +99,7 @@ class SignOutPage:
             mine = served.rules.slug if served and served.rules and login_id else ""
             name = mine if slug is None else slug
             return see_as_written(f"{base_url}{ASKING}?{urlencode({'application': name})}")
-        by = Actor(by.user_id, by.username, visit.client.ip or None)
+        by = replace(by, client_ip=visit.client.ip or None)
         await self._leaving.leave(login_id, served.provider_id, application=served.rules.slug, by=by)
         # Said on our host: on the application's, nothing of ours but this address may be routed.
         response = see_as_written(f"{base_url}{ASKING}?{urlencode({'left': served.rules.slug})}")
@@ -118,8 +119,7 @@ class SignOutPage:
         for served in doors:
             found = await self._freshness.ask(self._identify.session(served, visit.client.host, cookies, now))
             if not isinstance(found, str):
-                subject = found.login.person.subject
-                return served, found.login.id, Actor(subject.user_id, subject.username)
+                return served, found.login.id, found.login.actor("")
         return (doors[0] if doors else None), None, Actor(None, None)
 
 

@@ -217,7 +217,7 @@ class StartPage:
         )
         if opinion.refusal is None:
             return None
-        self._judge.note(wanted.served, session.id, person, wanted.host, visit.client.ip, opinion)
+        self._judge.note(wanted.served, session.id, session.actor(visit.client.ip or None), wanted.host, opinion)
         return self._explain.forbidden(visit, wanted.served, person, opinion, wanted.host)
 
     async def _send_back(

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from ostiary.directory.own_details import Details, OwnDetails
-from ostiary.events.record import Actor
 from ostiary.kit.errors import OstiaryError
 from ostiary.web.forms import NOT_OURS, Forms
 from ostiary.web.redirects import see_other
@@ -35,7 +34,7 @@ class DetailsPage:
         typed = {name: fields.get(name, value) for name, value in details.values.items()}
         if not self._forms.genuine(visit, fields):
             return self._shown(person, details, typed, {"": NOT_OURS}, 403)
-        by = Actor(user_id, person.session.username, visit.client.ip or None)
+        by = person.session.actor(visit.client.ip or None)
         try:
             await self._own_details.change(user_id, typed, by=by)
         except OstiaryError as error:

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from starlette.responses import Response
 
 from ostiary.applications.models import Application
-from ostiary.events.record import Actor
 from ostiary.kit.errors import NotFound
 from ostiary.sessions.leaving import Leaving
 from ostiary.sessions.lifecycle import Sessions
@@ -39,13 +38,14 @@ class Opened:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Another login of the same person."""
+    """Another login of the same person, or of an administrator who acts as them."""
 
     id: str
     browser: str
     address: str
     last_used: datetime
     applications: int
+    impersonator: str | None
 
 
 class SessionsPage:
@@ -74,7 +74,14 @@ class SessionsPage:
                 return self._forms.page(person.visit, "portal/leave.html", application=asked, path=PATH)
             others = [one for one in await listed(r, user_id=session.user_id, limit=_MOST) if one.id != session.id]
         elsewhere = [
-            Elsewhere(one.id, browser_name(one.user_agent), one.client_ip or "", one.last_used, one.applications)
+            Elsewhere(
+                one.id,
+                browser_name(one.user_agent),
+                one.client_ip or "",
+                one.last_used,
+                one.applications,
+                one.impersonator,
+            )
             for one in others
         ]
         return self._forms.page(
@@ -90,7 +97,7 @@ class SessionsPage:
     async def _end(self, person: SignedIn) -> Response:
         fields = await self._forms.checked(person.visit)
         session = person.session
-        by = Actor(session.user_id, session.username, person.visit.client.ip or None)
+        by = session.actor(person.visit.client.ip or None)
         if "application" in fields:
             async with self._database.reading() as r:
                 opened = await _opened(r, session.id)

@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.orm import aliased
 
+from ostiary.directory.impersonation import may_impersonate
 from ostiary.directory.models import User
 from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
@@ -25,11 +27,21 @@ from ostiary.storage.session import Database, Reading, Writing
 _ROOM = "sessions"
 _HASH = "session"
 _USED_SECONDS = 60
+_IMPERSONATOR = aliased(User)
+
+
+@dataclass(frozen=True)
+class Impersonator:
+    """The administrator who signed in and acts as somebody else."""
+
+    user_id: int
+    username: str
+    name: str
 
 
 @dataclass(frozen=True)
 class LiveSession:
-    """A login that is good right now, and whose it is."""
+    """A login that is good right now, and whose it is: with ``impersonator``, as whom that one acts."""
 
     id: str
     user_id: int
@@ -41,6 +53,14 @@ class LiveSession:
     created: datetime
     last_used: datetime
     expires: datetime
+    impersonator: Impersonator | None = None
+
+    def actor(self, client_ip: str | None) -> Actor:
+        """Who did it, for events: an administrator who acts as somebody is named, and as whom they act."""
+        if self.impersonator is None:
+            return Actor(self.user_id, self.username, client_ip)
+        who = self.impersonator
+        return Actor(who.user_id, who.username, client_ip, (self.user_id, self.username))
 
 
 @dataclass(frozen=True)
@@ -59,6 +79,7 @@ class Sessions:
     """Starts, finds and ends logins. ``idle`` and ``absolute`` are seconds.
 
     ``listeners`` are told of every end inside the transaction that ends it; the composition root fills the list.
+    Whoever acts as somebody else is asked about at every sight of their login: whether they still may.
     """
 
     def __init__(self, *, database: Database, clock: Clock, secrets: Secrets, idle: int, absolute: int) -> None:
@@ -85,12 +106,12 @@ class Sessions:
         ``replaces`` is the id of the browser's login so far. Another person's ends, with its applications. The same
         person's goes on under the new value, so that a second tab does not close what the first has just opened.
         """
-        value, token_hash = self._mint()
+        value, token_hash = self.mint()
         now = self._clock.now()
         if replaces is not None:
             renewed = (
                 update(Session)
-                .where(Session.id == replaces, Session.user_id == user_id)
+                .where(Session.id == replaces, Session.user_id == user_id, Session.impersonator_id.is_(None))
                 .values(
                     token_hash=token_hash,
                     authenticated=now,
@@ -124,7 +145,7 @@ class Sessions:
 
     async def rotate(self, w: Writing, session_id: str) -> str:
         """Gives a login a new cookie value, as after a password change; the old value is dead from here on."""
-        value, token_hash = self._mint()
+        value, token_hash = self.mint()
         rotated = update(Session).where(Session.id == session_id).values(token_hash=token_hash).returning(Session.id)
         if await w.scalar(rotated) is None:
             raise NotFound("session.not_found", "This session has ended.")
@@ -137,17 +158,21 @@ class Sessions:
             return None
         row = (
             await r.execute(
-                select(Session, User)
+                select(Session, User, _IMPERSONATOR)
                 .join(User, User.id == Session.user_id)
+                .outerjoin(_IMPERSONATOR, _IMPERSONATOR.id == Session.impersonator_id)
                 .where(Session.token_hash.in_(self._secrets.hashes(_HASH, secret)), User.is_active)
             )
         ).first()
         if row is None:
             return None
-        session, user = row
+        session, user = row[0], row[1]
+        other: User | None = row[2]
         now = self._clock.now()
         last_used = self._use.noted(session.id, session.last_used)
         if now >= session.expires or now - last_used >= self._idle:
+            return None
+        if other is not None and not await may_impersonate(r, other.id, user.id):
             return None
         return LiveSession(
             id=session.id,
@@ -160,6 +185,7 @@ class Sessions:
             created=session.created,
             last_used=last_used,
             expires=session.expires,
+            impersonator=None if other is None else Impersonator(other.id, other.username, other.name),
         )
 
     def touch(self, session_id: str, last_used: datetime) -> None:
@@ -191,7 +217,7 @@ class Sessions:
     async def end_all(self, user_id: int, *, by: Actor, reason: str) -> int:
         """Ends every login of a person; how many there were."""
         async with self._database.writing() as w:
-            ids = list(await w.scalars(select(Session.id).where(Session.user_id == user_id)))
+            ids = list(await w.scalars(select(Session.id).where(_of(user_id))))
             ended = await self._end(w, ids, reason)
             if ended:
                 await record(
@@ -201,7 +227,7 @@ class Sessions:
 
     async def end_others(self, w: Writing, user_id: int, keep: str | None) -> None:
         """Ends a person's logins except ``keep``, inside the transaction that changes their credentials."""
-        mine = select(Session.id).where(Session.user_id == user_id)
+        mine = select(Session.id).where(_of(user_id))
         if keep is not None:
             mine = mine.where(Session.id != keep)
         await self._end(w, list(await w.scalars(mine)), "credentials changed")
@@ -214,7 +240,17 @@ class Sessions:
             over = or_(Session.expires <= now, Session.last_used <= now - self._idle)
             return len(await self._end(w, list(await w.scalars(select(Session.id).where(over).limit(1000))), "expired"))
 
-    def _mint(self) -> tuple[str, str]:
+    async def end_unallowed(self) -> int:
+        """Ends the logins of administrators who act as somebody and may not any more; a job calls it. How many."""
+        async with self._database.writing() as w:
+            acting = await w.execute(
+                select(Session.id, Session.impersonator_id, Session.user_id).where(Session.impersonator_id.is_not(None))
+            )
+            over = [one for one, who, whom in acting.all() if who and not await may_impersonate(w, who, whom)]
+            return len(await self._end(w, over, "may not act as that person any more"))
+
+    def mint(self) -> tuple[str, str]:
+        """A new cookie value, and the hash under which a login with it is found."""
         value, secret = LOGIN.mint(self._secrets)
         return value, self._secrets.hash(_HASH, secret)
 
@@ -233,3 +269,8 @@ class Sessions:
             for listener in self.listeners:
                 await listener(w, one)
         return ended
+
+
+def _of(user_id: int) -> ColumnElement[bool]:
+    """A person's logins, and those in which they act as somebody else."""
+    return or_(Session.user_id == user_id, Session.impersonator_id == user_id)

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
 
 from ostiary.directory.models import User
 from ostiary.kit.errors import NotFound
 from ostiary.sessions.models import AppSession, Session
 from ostiary.storage.session import Reading
+
+_IMPERSONATOR = aliased(User)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Listed:
     client_ip: str | None
     user_agent: str
     applications: int
+    impersonator: str | None = None
+    """The username of the administrator who acts as this person there."""
 
 
 async def listed(r: Reading, *, user_id: int | None = None, limit: int = 100) -> Sequence[Listed]:
@@ -54,7 +59,7 @@ def _query() -> Select[*tuple[Any, ...]]:
         .scalar_subquery()
         .label("applications")
     )
-    return select(
+    query = select(
         Session.id,
         Session.user_id,
         User.username,
@@ -66,4 +71,8 @@ def _query() -> Select[*tuple[Any, ...]]:
         Session.client_ip,
         Session.user_agent,
         applications,
-    ).join(User, User.id == Session.user_id)
+        _IMPERSONATOR.username.label("impersonator"),
+    )
+    return query.join(User, User.id == Session.user_id).outerjoin(
+        _IMPERSONATOR, _IMPERSONATOR.id == Session.impersonator_id
+    )

@@ -16,6 +16,11 @@ class Session(Base):
     id: Mapped[Id]
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    impersonator_id: Mapped[int | None] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"),
+        index=True,
+        comment="the administrator who signed in and acts as user_id",
+    )
     created: Mapped[datetime]
     authenticated: Mapped[datetime] = mapped_column(comment="when the person last proved who they are")
     method: Mapped[str] = mapped_column(String(32))

@@ -6,7 +6,6 @@ from ostiary.directory.credentials import Attempt, Credentials
 from ostiary.directory.devices import Devices
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.users import Users
-from ostiary.events.record import Actor
 from ostiary.kit.errors import InvalidInput, Refused
 from ostiary.sessions.lifecycle import LiveSession, Sessions
 from ostiary.storage.session import Database
@@ -53,7 +52,7 @@ class OwnPassword:
                 "password.current_wrong", "That is not your present password; try again.", field="current"
             ) from error
         stored = await self._passwords.hash(new)
-        by = Actor(session.user_id, session.username, attempt.client_ip)
+        by = session.actor(attempt.client_ip)
         async with self._database.writing() as w:
             user = await self._users.set_password_in(w, session.user_id, stored, keep_session=session.id, by=by)
             return Changed(await self._sessions.rotate(w, session.id), self._devices.issue(user))

@@ -29,8 +29,14 @@ class Forms:
     def page(
         self, visit: Visit, name: str, *, status: int = 200, form_action: tuple[str, ...] = (), **context: Any
     ) -> HTMLResponse:
-        """The page, its form carrying ``csrf``; the browser gets its form cookie if it lacks one."""
-        page = self._pages.render(name, status=status, form_action=form_action, csrf=self.token(visit), **context)
+        """The page, its form carrying ``csrf``; the browser gets its form cookie if it lacks one.
+
+        Of an administrator who acts as somebody else, every page says so and leads back (``acting``).
+        """
+        acting = visit.session if visit.session is not None and visit.session.impersonator is not None else None
+        page = self._pages.render(
+            name, status=status, form_action=form_action, csrf=self.token(visit), acting=acting, **context
+        )
         if visit.browser.fresh:
             page.headers.append("Set-Cookie", FORM.header(visit.browser.cookie, visit.secure))
         return page

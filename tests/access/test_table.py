@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import update
 
 from ostiary.access import table
+from ostiary.directory.models import User
+from ostiary.sessions.models import Session
 from tests.clock import FakeClock
 from tests.forwardauth.house import House
 
@@ -73,3 +76,17 @@ async def test_an_anonymous_check_leaves_nothing_behind(house: House) -> None:
         await house.ask(f"https://{number}.example.com/")
     assert not house.table.entries
     assert not house.table.rules.met
+
+
+async def test_an_impersonated_login_ends_with_its_administrator(house: House) -> None:
+    door = await house.application()
+    ada, bob = await house.person("ada"), await house.person("bob")
+    login = await house.login(bob)
+    async with house.database.writing() as w:
+        await w.execute(update(Session).values(impersonator_id=ada))
+    cookie = await door.session(login)
+    assert (await house.ask(cookie=cookie)).status == 200
+    async with house.database.writing() as w:
+        await w.execute(update(User).where(User.id == ada).values(is_active=False))
+    assert (await house.ask(cookie=cookie)).status != 200
+    assert not house.table._impersonated

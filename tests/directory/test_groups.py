@@ -1,11 +1,13 @@
 import asyncio
 
 import pytest
+from sqlalchemy import select
 
 from ostiary.directory.groups import Groups, found, listed, members, parents_of
 from ostiary.directory.membership import active_superusers, groups_of, is_superuser
-from ostiary.directory.users import Users
+from ostiary.directory.users import Users, existing
 from ostiary.events.listing import events
+from ostiary.events.models import Event
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
 from ostiary.storage.engine import open_engine
@@ -118,3 +120,43 @@ async def test_an_unknown_parent_makes_nothing(database: Database, groups: Group
     async with database.reading() as r:
         assert await listed(r) == []
         assert await events(r) == []
+
+
+async def test_members_are_set_to_exactly_those_named(database: Database, users: Users, groups: Groups) -> None:
+    group = await groups.create("staff", by=COMMAND)
+    ada, bob, eve = [await users.create(name, by=COMMAND) for name in ("ada", "bob", "eve")]
+    await groups.set_members(group.id, [ada.id, bob.id], by=COMMAND)
+    await groups.set_members(group.id, [bob.id, eve.id], by=COMMAND)
+    async with database.reading() as r:
+        assert [user.username for user in await members(r, group.id)] == ["bob", "eve"]
+        last = (await r.scalars(select(Event).order_by(Event.id.desc()).limit(1))).one()
+    assert (last.context["added"], last.context["removed"]) == (["eve"], ["ada"])
+    with pytest.raises(InvalidInput, match=r"user.not_found.*9999"):
+        await groups.set_members(group.id, [9999], by=COMMAND)
+    async with database.reading() as r:
+        assert [user.username for user in await members(r, group.id)] == ["bob", "eve"]
+
+
+async def test_groups_of_a_user_are_set_to_exactly_those_named(
+    database: Database, users: Users, groups: Groups, clock: FakeClock
+) -> None:
+    ada = await users.create("ada", by=COMMAND)
+    staff, night = [await groups.create(name, by=COMMAND) for name in ("staff", "night")]
+    await groups.set_groups_of(ada.id, [staff.id], by=COMMAND)
+    clock.advance(60)
+    await groups.set_groups_of(ada.id, [night.id], by=COMMAND)
+    async with database.reading() as r:
+        assert [group.name for group in await groups_of(r, ada.id)] == ["night"]
+        assert (await existing(r, ada.id)).last_updated == clock.now()
+        last = (await r.scalars(select(Event).order_by(Event.id.desc()).limit(1))).one()
+    assert last.context["changes"] == {"groups": [["staff"], ["night"]]}
+    with pytest.raises(InvalidInput, match=r"group.not_found"):
+        await groups.set_groups_of(ada.id, ["00000000-0000-0000-0000-000000000000"], by=COMMAND)
+
+
+async def test_the_last_superuser_cannot_be_set_out_of_their_group(users: Users, groups: Groups) -> None:
+    admins = await groups.create("admins", is_superuser=True, by=COMMAND)
+    ada = await users.create("ada", groups=["admins"], by=COMMAND)
+    for attempt in (groups.set_members(admins.id, [], by=COMMAND), groups.set_groups_of(ada.id, [], by=COMMAND)):
+        with pytest.raises(Conflict, match=r"user.last_superuser"):
+            await attempt

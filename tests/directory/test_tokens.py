@@ -1,17 +1,18 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from ostiary.applications.models import Application
 from ostiary.directory.groups import Groups
 from ostiary.directory.membership import groups_of
-from ostiary.directory.models import User
+from ostiary.directory.models import Token, User
 from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.tokens import Tokens, listed, named
 from ostiary.directory.users import Users
 from ostiary.events.listing import events
-from ostiary.events.record import COMMAND
+from ostiary.events.models import Event
+from ostiary.events.record import COMMAND, Actor
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
@@ -33,7 +34,7 @@ async def test_a_key_is_long_shown_once_and_stored_as_a_keyed_hash(
     database: Database, tokens: Tokens, jane: User
 ) -> None:
     token, key = await tokens.create("ci", user_id=jane.id, expires=None, description="for CI", by=COMMAND)
-    assert len(key) == 43
+    assert len(key) == 60
     assert await found(database, tokens, key) == "ci"
     async with database.reading() as r:
         row = (await r.execute(text("SELECT * FROM tokens"))).one()
@@ -139,7 +140,7 @@ async def test_a_key_is_found_after_the_secret_key_was_replaced(
         ({"identifier": "a b"}, "token.identifier_invalid", "identifier"),
         ({"identifier": ""}, "token.identifier_invalid", "identifier"),
         ({"identifier": "x" * 256}, "token.identifier_invalid", "identifier"),
-        ({"intent": "recovery"}, "token.intent_invalid", "intent"),
+        ({"intent": "verification"}, "token.intent_invalid", "intent"),
         ({"intent": "app_password"}, "token.application_invalid", "application"),
         ({"application": "mail"}, "token.application_invalid", "application"),
         ({"intent": "app_password", "application": "a/b"}, "token.application_invalid", "application"),
@@ -196,3 +197,76 @@ async def test_a_service_account_comes_whole_or_not_at_all(
         await accounts.create("other", with_group=True, expires=None, by=COMMAND)
     async with database.reading() as r:
         assert len(await listed(r)) == 1
+
+
+async def test_a_viewable_key_is_shown_again_and_each_sight_is_an_event(
+    database: Database, users: Users, tokens: Tokens
+) -> None:
+    ada = await users.create("ada", by=COMMAND)
+    _, key = await tokens.create("seen", user_id=ada.id, expires=None, viewable=True, by=COMMAND)
+    assert await tokens.view_key("seen", by=Actor(ada.id, "ada")) == key
+    async with database.reading() as r:
+        row = (await r.scalars(select(Token))).one()
+        event = (await r.scalars(select(Event).where(Event.action == "secret_view"))).one()
+    assert row.key_sealed is not None
+    assert key not in row.key_sealed
+    assert (event.user["username"], event.context["identifier"]) == ("ada", "seen")
+    _, rotated = await tokens.rotate("seen", by=COMMAND)
+    assert await tokens.view_key("seen", by=COMMAND) == rotated != key
+
+
+async def test_a_key_that_was_shown_once_is_not_kept(database: Database, users: Users, tokens: Tokens) -> None:
+    ada = await users.create("ada", by=COMMAND)
+    await tokens.create("once", user_id=ada.id, expires=None, by=COMMAND)
+    with pytest.raises(NotFound, match=r"token.key_not_kept"):
+        await tokens.view_key("once", by=COMMAND)
+    async with database.reading() as r:
+        assert await r.scalar(select(Event.id).where(Event.action == "secret_view")) is None
+
+
+async def test_a_sealed_key_means_nothing_in_another_row(database: Database, users: Users, tokens: Tokens) -> None:
+    ada = await users.create("ada", by=COMMAND)
+    for name in ("one", "two"):
+        await tokens.create(name, user_id=ada.id, expires=None, viewable=True, by=COMMAND)
+    async with database.writing() as w:
+        one, two = (await w.scalars(select(Token).order_by(Token.identifier))).all()
+        two.key_sealed = one.key_sealed
+    with pytest.raises(InvalidInput, match=r"secret.unreadable"):
+        await tokens.view_key("two", by=COMMAND)
+
+
+async def test_a_key_can_be_set_and_replaces_the_one_before(database: Database, users: Users, tokens: Tokens) -> None:
+    ada = await users.create("ada", by=COMMAND)
+    _, old = await tokens.create("api", user_id=ada.id, expires=None, by=COMMAND)
+    new = "a-key-that-was-chosen-elsewhere"
+    await tokens.set_key("api", new, by=COMMAND)
+    assert await tokens.view_key("api", by=COMMAND) == new
+    async with database.reading() as r:
+        assert await tokens.find(r, old, intent="api") is None
+        assert await tokens.find(r, new, intent="api") is not None
+    for bad in ("short", "with a space in the middle of it", "x" * 600, "nul\0nul\0nul\0nul\0nul\0nul\0"):
+        with pytest.raises(InvalidInput, match=r"token.key_invalid"):
+            await tokens.set_key("api", bad, by=COMMAND)
+    await tokens.create("other", user_id=ada.id, expires=None, by=COMMAND)
+    with pytest.raises(Conflict, match=r"token.key_taken"):
+        await tokens.set_key("other", new, by=COMMAND)
+
+
+async def test_a_token_is_changed_whole_or_not_at_all(
+    database: Database, users: Users, tokens: Tokens, clock: FakeClock
+) -> None:
+    ada, bob = await users.create("ada", by=COMMAND), await users.create("bob", by=COMMAND)
+    end = clock.now() + timedelta(days=1)
+    await tokens.create("api", user_id=ada.id, expires=end, by=COMMAND)
+    changed = await tokens.update("api", new_identifier="api2", user_id=bob.id, description="A job.", by=COMMAND)
+    assert (changed.identifier, changed.user_id, changed.description, changed.expires) == (
+        "api2",
+        bob.id,
+        "A job.",
+        end,
+    )
+    with pytest.raises(InvalidInput, match=r"token.expires_past"):
+        await tokens.update("api2", description="Not this.", expires=clock.now(), by=COMMAND)
+    async with database.reading() as r:
+        assert (await named(r, "api2")).description == "A job."
+    assert (await tokens.update("api2", forever=True, by=COMMAND)).expires is None

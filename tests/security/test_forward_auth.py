@@ -368,7 +368,7 @@ async def test_fa_36_the_audit_log_names_the_peer_not_its_claim(house: House) ->
     assert not house.refusals._waiting
     await house.ask(ROOT, cookie, "X-Forwarded-For: 203.0.113.5")
     (refusal,) = house.refusals._waiting
-    assert refusal.client_ip == "203.0.113.5"
+    assert refusal.by.client_ip == "203.0.113.5"
 
 
 async def test_fa_37_fa_38_forwarded_hosts_and_schemes_build_no_address(street: Street) -> None:

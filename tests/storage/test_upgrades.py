@@ -54,3 +54,36 @@ async def test_app_passwords_find_their_application_and_orphans_end(
         left = await connection.execute(text("SELECT identifier FROM tokens"))
         assert [row[0] for row in left] == ["api"]
     await engine.dispose()
+
+
+def _before_people(connection: Connection) -> None:
+    upgrade(connection, "0010_0_1_outposts")
+    connection.execute(
+        text("INSERT INTO users VALUES (1, 'u', 'ada', '', '', true, 'internal', 'users', '{}', NULL, NULL, 17, NULL)")
+    )
+    connection.execute(text("INSERT INTO sessions VALUES ('s', 'hash', 1, 17, 17, 'password', 17, 99, NULL, '')"))
+    connection.execute(
+        text(
+            "INSERT INTO providers (id, uuid, type, name, authorization_flow, invalidation_flow)"
+            " VALUES (1, 'p', 'proxy', 'p', 'a', 'i')"
+        )
+    )
+    connection.execute(text("INSERT INTO app_sessions VALUES ('a', 'hash', 's', 1, 'app', 'h', 17, 99)"))
+    connection.execute(text("INSERT INTO tokens VALUES ('t', 't', 1, 'api', 'hash', '', NULL, 17, NULL, NULL, NULL)"))
+
+
+def _after_people(connection: Connection) -> None:
+    upgrade(connection)
+    lay_triggers(connection)
+    assert connection.execute(text("SELECT last_updated FROM users")).scalar() == 17
+    assert connection.execute(text("SELECT key_sealed FROM tokens WHERE id = 't'")).one()[0] is None
+    assert connection.execute(text("SELECT impersonator_id FROM sessions WHERE id = 's'")).one()[0] is None
+    assert connection.execute(text("SELECT id FROM app_sessions")).scalar() == "a"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_people_their_logins_and_tokens_stay_as_they_were(kind: str, make_empty: Callable[[str], str]) -> None:
+    url = make_empty(kind)
+    for step in (_before_people, _after_people):
+        async with alone(url) as connection:
+            await connection.run_sync(step)

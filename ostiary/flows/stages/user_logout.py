@@ -1,6 +1,5 @@
 """Ends the login, and with it every application."""
 
-from ostiary.events.record import Actor
 from ostiary.flows.plan import PlannedStage
 from ostiary.flows.run import Again, Effects, Next, Question, Run, Visitor
 from ostiary.sessions.lifecycle import Sessions
@@ -21,6 +20,7 @@ class UserLogout:
     async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again:
         """Ends the login. Whoever has none is signed out already."""
         if visitor.session is not None:
-            actor = Actor(visitor.session.user_id, visitor.session.username, visitor.client_ip)
-            await self._sessions.end(visitor.session.id, by=actor, reason="signed out")
+            await self._sessions.end(
+                visitor.session.id, by=visitor.session.actor(visitor.client_ip), reason="signed out"
+            )
         return Next(run.pending, Effects(signed_out=True))
