@@ -14,6 +14,7 @@ from ostiary.directory.bootstrap import Bootstrap, Given
 from ostiary.directory.credentials import Credentials
 from ostiary.directory.devices import Devices
 from ostiary.directory.groups import Groups
+from ostiary.directory.initial_permissions import Initial
 from ostiary.directory.lockout import Lockout
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.recovery import Recovery, forget
@@ -58,6 +59,7 @@ class Parts:
     users: Users
     groups: Groups
     roles: Roles
+    initial: Initial
     tokens: Tokens
     service_accounts: ServiceAccounts
     lockout: Lockout
@@ -96,6 +98,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     passwords = Passwords(min_length=settings.passwords.min_length)
     users = Users(database=database, clock=clock, passwords=passwords)
     groups = Groups(database=database, clock=clock)
+    roles = Roles(database=database, clock=clock)
     tokens = Tokens(database=database, clock=clock, secrets=secrets)
     keyring = Keyring(database=database, clock=clock, secrets=secrets, longest_token=_LONGEST_TOKEN)
     bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
@@ -130,7 +133,8 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         passwords=passwords,
         users=users,
         groups=groups,
-        roles=Roles(database=database, clock=clock),
+        roles=roles,
+        initial=Initial(database=database, clock=clock, roles=roles),
         tokens=tokens,
         service_accounts=ServiceAccounts(database=database, users=users, groups=groups, tokens=tokens),
         lockout=lockout,

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ostiary.api import errors, property_mappings
+from ostiary.api import errors, property_mappings, rbac
 from ostiary.api.caller import CSRF_HEADER, Callers
 from ostiary.api.operations import Operations
 from ostiary.kit.errors import InvalidInput, OstiaryError
@@ -16,8 +16,9 @@ from ostiary.objects.rooms import Rooms
 
 def operations(kinds: Kinds, rooms: Rooms) -> Operations:
     """Every operation, with who may call it."""
-    built = Operations()
+    built = Operations(made=rbac.initial_permissions(rooms))
     property_mappings.mount(built, kinds, rooms)
+    rbac.mount(built, kinds, rooms)
     built.close()
     return built
 

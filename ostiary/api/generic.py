@@ -135,6 +135,7 @@ class Generic:
             async with self._changing() as w:
                 await kind.guard(w, asking, ADD, None, values)
                 pk = await kind.create(values, asking.actor)
+                await self._operations.made(kind, pk, asking)
                 return await self._shown(w, await _by_pk(w, kind, pk), asking, status=201)
 
         return _signed(handler, [_keyword("asking", Asking), _keyword("body", kind.fields)])
@@ -253,10 +254,7 @@ def narrowed(kind: Kind, query: Select[Any], search: str | None, given: Mapping[
     """Only what the search and the filters ask for."""
     if search:
         query = query.where(or_(*(column.icontains(search, autoescape=True) for column in kind.search)))
-    for name, one in kind.filters.items():
-        if given.get(name) is not None:
-            query = query.where(one.condition(given[name]))
-    return query
+    return query.where(*kind.narrowing(given))
 
 
 def ordered(kind: Kind, wish: str | None) -> list[Any]:

@@ -76,10 +76,16 @@ Asking = Annotated[Caller, Depends(caller_of)]
 """The parameter by which an operation gets its caller."""
 
 
+async def _nothing(kind: Kind, pk: Any, caller: Caller) -> None:
+    """What happens to a new object where roles have no initial permissions."""
+
+
 @dataclass
 class Operations:
     """Collects operations and builds each with its guard."""
 
+    made: Callable[[Kind, Any, Caller], Awaitable[None]] = _nothing
+    """Called with each object that a caller made, within the transaction that made it."""
     router: APIRouter = field(default_factory=lambda: APIRouter(prefix=PREFIX))
     built: list[Operation] = field(default_factory=list)
 

@@ -60,8 +60,17 @@ async def may_take_groups(
 async def may_give_roles(
     r: Reading, permissions: Permissions, role_ids: Iterable[str], *, field: str = "roles"
 ) -> None:
-    """To give them to people or groups, or take them away; to change or delete them."""
+    """To give them to people or groups, or take them away."""
     await _may_hand_over(r, permissions, (), role_ids, (CHANGE_ROLE,), field)
+
+
+async def may_touch_roles(
+    r: Reading, permissions: Permissions, role_ids: Iterable[str], *, field: str = "role"
+) -> None:
+    """To change or delete them."""
+    if permissions.superuser:
+        return
+    _covers(permissions, await permissions_brought(r, roles=role_ids), field, "this role may do more than you")
 
 
 def may_give_permissions(

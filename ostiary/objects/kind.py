@@ -218,6 +218,10 @@ class Kind:
         """All objects of this kind; a kind that shares its table adds its condition."""
         return select(self.table)
 
+    def narrowing(self, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        """The conditions of the filters that were given; a kind whose filters speak of each other says how."""
+        return [one.condition(given[name]) for name, one in self.filters.items() if given.get(name) is not None]
+
     def visible(self, caller: Caller) -> ColumnElement[bool] | None:
         """Which of them this caller may see; None is all. Asked within the query, so that no count leaks."""
         return self.allowed(VIEW, caller)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from ostiary.objects.initial_permissions import InitialPermissionsKind
 from ostiary.objects.kind import Kind
+from ostiary.objects.roles import Roles
 from ostiary.objects.rooms import Rooms
 from ostiary.objects.scope_mappings import ScopeMappings
 
@@ -27,4 +29,6 @@ def all_kinds(rooms: Rooms) -> Kinds:
     """The registry. Whoever adds a kind adds it here, and nowhere else."""
     return Kinds(
         ScopeMappings(rooms.mappings),
+        Roles(rooms.roles),
+        InitialPermissionsKind(rooms.initial),
     )

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from ostiary.directory.initial_permissions import Initial
+from ostiary.directory.roles import Roles
 from ostiary.kit.clock import Clock
 from ostiary.mappings.registry import Mappings
 from ostiary.storage.session import Database
@@ -15,6 +17,12 @@ class Rooms(Protocol):
 
     @property
     def database(self) -> Database: ...
+
+    @property
+    def initial(self) -> Initial: ...
+
+    @property
+    def roles(self) -> Roles: ...
 
     @property
     def mappings(self) -> Mappings: ...

@@ -53,6 +53,8 @@ ASKED: dict[str, tuple[Ask, bool]] = {
     "an end of membership": (lambda r, may: escalation.may_take_groups(r, may, ["empty"]), False),
     "their own role": (lambda r, may: escalation.may_give_roles(r, may, ["help"]), True),
     "a role that holds more": (lambda r, may: escalation.may_give_roles(r, may, ["help", "more"]), False),
+    "a role that holds as much": (lambda r, may: escalation.may_touch_roles(r, may, ["help"]), True),
+    "a role that holds one permission more": (lambda r, may: escalation.may_touch_roles(r, may, ["more"]), False),
     "what does not exist": (lambda r, may: escalation.may_give_groups(r, may, ["none"]), True),
 }
 
