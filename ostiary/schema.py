@@ -1,6 +1,7 @@
 """Imports every feature's models, so that one metadata describes the whole schema."""
 
 import ostiary.applications.models
+import ostiary.blueprints.models
 import ostiary.directory.models
 import ostiary.events.models
 import ostiary.flows.models

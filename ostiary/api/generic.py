@@ -4,7 +4,6 @@ A write is one transaction: the object is found, the caller's permission and wha
 judged, the verbs run, and what is stored is read back. Whatever fails leaves nothing behind.
 """
 
-import copy
 import hashlib
 import inspect
 import json
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from sqlalchemy import Select, func, or_, select
 from starlette.responses import JSONResponse
 
@@ -22,7 +21,7 @@ from ostiary.api.errors import Changed
 from ostiary.api.operations import Asking, Operations, able
 from ostiary.api.paging import Page, Wanted, wanted
 from ostiary.kit.errors import InvalidInput, NotFound, Refused
-from ostiary.objects.kind import ADD, CHANGE, DELETE, VIEW, Caller, Key, Kind
+from ostiary.objects.kind import ADD, CHANGE, DELETE, VIEW, Caller, Key, Kind, patched
 from ostiary.storage.session import Database, Reading
 
 IfMatch = Annotated[str | None, Header(description="The ETag under which the caller knows the object.")]
@@ -84,7 +83,12 @@ class Generic:
                 "PUT", item, "update", self._update(kind.fields), able(kind, CHANGE), answers=kind.shown
             ),
             "P": lambda: self._add(
-                "PATCH", item, "partial_update", self._update(patched(kind)), able(kind, CHANGE), answers=kind.shown
+                "PATCH",
+                item,
+                "partial_update",
+                self._update(patched(kind.fields)),
+                able(kind, CHANGE),
+                answers=kind.shown,
             ),
             "D": lambda: self._add("DELETE", item, "destroy", self._destroy(), able(kind, DELETE), status=204),
             "B": lambda: self._add(
@@ -283,19 +287,6 @@ def tag_of(kind: Kind, shown: Mapping[str, Any]) -> str:
     steady = {name: shown.get(name) for name in kind.fields.model_fields if name not in kind.unsteady}
     text = json.dumps(steady, sort_keys=True, default=str)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
-
-
-def patched(kind: Kind) -> type[BaseModel]:
-    """The fields of a kind, none of them required."""
-    changed: dict[str, Any] = {}
-    for name, info in kind.fields.model_fields.items():
-        if info.is_required():
-            optional = copy.copy(info)
-            optional.default = None
-            changed[name] = (info.annotation, optional)
-    name = kind.fields.__name__
-    model: type[BaseModel] = create_model(f"Patched{name}", __base__=kind.fields, **changed)
-    return model
 
 
 def _keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

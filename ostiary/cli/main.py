@@ -55,12 +55,23 @@ def main() -> None:
     except typer.Abort:
         sys.exit(130)
     except OstiaryError as error:
-        sys.exit(fail(error))
+        sys.exit(_status(fail(error)))
     except NoArgsIsHelpError:
         # Making this error has printed the help already.
         sys.exit(2)
     except UsageError as error:
-        sys.exit(fail(_wrong_usage(error)))
+        sys.exit(_status(fail(_wrong_usage(error))))
+
+
+def _status(status: int) -> int:
+    """Of `ostiary plan`, 2 says that something would change, so every error is 1: who watches for drift must not take
+    one for the other.
+    """
+    words = sys.argv[1:]
+    while words and words[0].startswith("-"):
+        # The one option of ours that takes a value.
+        del words[: 2 if words[0] in ("-c", "--config") else 1]
+    return 1 if words[:1] == ["plan"] else status
 
 
 def _wrong_usage(error: UsageError) -> OstiaryError:

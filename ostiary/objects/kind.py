@@ -1,11 +1,12 @@
 """A type of object: its fields, how it is found, and which verbs make, change and delete it."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from sqlalchemy import ColumnElement, Select, String, cast, false, or_, select
 from sqlalchemy.orm import QueryableAttribute
 
@@ -191,6 +192,8 @@ class Kind:
     """Fields that change by themselves, as a last sign-in: no two administrators meet over them."""
     renamed: ClassVar[Mapping[str, str]] = {}
     """Names of the verbs' fields → names of these, where they differ; errors are told in these."""
+    declared: ClassVar[type[Fields] | None] = None
+    """The fields as blueprints may set them, where that is more than the API offers, such as a password."""
     secrets: ClassVar[frozenset[str]] = frozenset()
     """Fields whose values a diff does not show."""
 
@@ -275,3 +278,21 @@ class Kind:
     async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
         """Who refers to it."""
         return []
+
+    async def holds(self, r: Reading, row: Any, name: str, value: Any) -> bool:
+        """Whether a field that ``shown`` leaves out has this value already; where nobody knows, setting it is a
+        change.
+        """
+        return False
+
+
+def patched(fields: type[Fields]) -> type[Fields]:
+    """The same fields, none of them required."""
+    changed: dict[str, Any] = {}
+    for name, info in fields.model_fields.items():
+        if info.is_required():
+            optional = copy.copy(info)
+            optional.default = None
+            changed[name] = (info.annotation, optional)
+    model: type[Fields] = create_model(f"Patched{fields.__name__}", __base__=fields, **changed)
+    return model

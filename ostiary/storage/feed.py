@@ -56,6 +56,8 @@ NOT_DECIDING: Final[Mapping[str, str]] = {
     "stages": "are read from the database at every run",
     "flow_stage_bindings": "are read from the database at every run",
     "flow_runs": "open nothing",
+    "blueprints": "say what was applied",
+    "blueprint_objects": "say what was applied",
     "tickets": "are redeemed by one conditional statement in the database",
 }
 """Table → why no check remembers its rows."""
