@@ -37,12 +37,12 @@ async def second(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     await opened.close()
 
 
-async def fill(database: Database, clock: FakeClock, secret: str = "hunter2") -> None:
+async def fill(database: Database, clock: FakeClock, attribute: str = "hunter2") -> None:
     groups = Groups(database=database, clock=clock)
     people = await groups.create("zz people", by=COMMAND)
     await groups.create("staff", parents=["zz people"], attributes=ATTRIBUTES, by=COMMAND)
     await groups.create("Staff", parents=["staff", "zz people"], is_superuser=True, by=COMMAND)
-    await groups.create("keeper", attributes={"deep": {"api_token": secret}, "colour": "red"}, by=COMMAND)
+    await groups.create("keeper", attributes={"deep": {"api_token": attribute}, "colour": "red"}, by=COMMAND)
     assert people.name == "zz people"
 
 
@@ -63,7 +63,7 @@ async def test_applied_where_it_came_from_it_changes_nothing(database: Database,
 
 
 async def test_applied_to_nothing_it_makes_the_same(database: Database, clock: FakeClock, second: Database) -> None:
-    await fill(database, clock, secret="")
+    await fill(database, clock, attribute="")
     text = await exported(database, clock)
     await blueprints(second, clock).apply([source(text)], by=COMMAND)
     assert await exported(second, clock) == text

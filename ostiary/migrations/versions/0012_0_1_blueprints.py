@@ -5,8 +5,8 @@ from alembic import op
 
 from ostiary.storage.base import Instant, Json
 
-revision = "0010_0_1_blueprints"
-down_revision = "0009_0_1_object_permissions"
+revision = "0012_0_1_blueprints"
+down_revision = "0011_0_1_people"
 
 
 def upgrade() -> None:
