@@ -14,8 +14,9 @@ from ostiary.api.paging import Page, Wanted, page_of, wanted
 from ostiary.directory import codenames, escalation, models
 from ostiary.kit.errors import InvalidInput, NotFound, Refused
 from ostiary.objects.initial_permissions import Permission, permission_shown
-from ostiary.objects.kind import CHANGE, Caller, Key, Kind
+from ostiary.objects.kind import CHANGE, Caller, Fields, Key, Kind
 from ostiary.objects.kinds import Kinds
+from ostiary.objects.permitted import check_exists, known_model, objects, one_model
 from ostiary.objects.rooms import Rooms
 from ostiary.storage.session import Reading
 
@@ -59,7 +60,7 @@ class RoleAssignedObjectPermission(BaseModel):
     model_permissions: list[RoleModelPermission]
 
 
-class PermissionAssignRequest(BaseModel):
+class PermissionAssignRequest(Fields):
     """Permissions by codename; for the one object of ``object_pk``, else for every one."""
 
     permissions: list[Annotated[str, Field(min_length=1)]] = Field(max_length=1000)
@@ -79,7 +80,7 @@ class PatchedPermissionAssignRequest(PermissionAssignRequest):
     permissions: list[Annotated[str, Field(min_length=1)]] = Field(default=[], max_length=1000)
 
 
-class UserAccountSerializerForRoleRequest(BaseModel):
+class UserAccountSerializerForRoleRequest(Fields):
     """Who is given a role, or loses it."""
 
     pk: Key
@@ -201,7 +202,7 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         search: Text = None,
         ordering: Text = None,
     ) -> dict[str, Any]:
-        label = _model(model).label
+        label = known_model(model).label
         permitting = select(models.RolePermission).where(models.RolePermission.model == label)
         if object_pk is not None:
             permitting = permitting.where(models.RolePermission.object_pk.in_(["", object_pk]))
@@ -288,9 +289,9 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     async def assign(asking: Asking, uuid: str, body: PermissionAssignRequest) -> list[dict[str, str]]:
         async with rooms.database.together() as w:
             role = await _role(w, roles, uuid, asking, _ASSIGN)
-            label = _meant(body)
+            label = one_model(body.permissions, model=body.model, object_pk=body.object_pk)
             if label is not None and body.object_pk is not None:
-                await _exists(w, kinds, label, body.object_pk, asking)
+                await check_exists(w, kinds, label, body.object_pk, asking)
             escalation.may_give_permissions(asking.may, body.permissions, body.object_pk)
             rows = await rooms.roles.permit(role.id, body.permissions, object_pk=body.object_pk, by=asking.actor)
             return [{"id": str(row.id)} for row in rows]
@@ -306,7 +307,7 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     async def unassign(asking: Asking, uuid: str, body: PatchedPermissionAssignRequest) -> Response:
         async with rooms.database.together() as w:
             role = await _role(w, roles, uuid, asking, _UNASSIGN)
-            _meant(body)
+            one_model(body.permissions, model=body.model, object_pk=body.object_pk)
             await rooms.roles.forbid(role.id, body.permissions, object_pk=body.object_pk, by=asking.actor)
         return Response(status_code=204)
 
@@ -352,47 +353,6 @@ async def _role(r: Reading, roles: Kind, uuid: str, asking: Caller, codename: st
     return role
 
 
-def _model(label: str) -> codenames.Model:
-    model = codenames.MODELS.get(label.lower())
-    if model is None:
-        raise InvalidInput(
-            "permission.model_unknown",
-            "model: permissions know no such model; write it as in authentik_core.user.",
-            field="model",
-        )
-    return model
-
-
-def _meant(body: PermissionAssignRequest) -> str | None:
-    """The model that permissions for one object are of; they must all be of one, and of the one that is given."""
-    given = [codenames.permission(name, of_one_object=body.object_pk is not None) for name in body.permissions]
-    labels = {one.model.label for one in given}
-    if body.model is not None:
-        labels.add(_model(body.model).label)
-    if len(labels) > 1 and (body.model is not None or body.object_pk is not None):
-        raise InvalidInput(
-            "permission.other_model", "permissions: they are not all of that one model.", field="permissions"
-        )
-    return next(iter(labels), None)
-
-
-async def _exists(r: Reading, kinds: Kinds, label: str, object_pk: str, asking: Caller) -> None:
-    kind = kinds.get(label)
-    if kind is None or not await _rows(r, kind, [object_pk], asking):
-        raise InvalidInput(
-            "permission.object_unknown", "object_pk: there is no such object, or you may not see it.", field="object_pk"
-        )
-
-
-async def _rows(r: Reading, kind: Kind, keys: Sequence[str], asking: Caller) -> Sequence[Any]:
-    """The objects of these primary keys that the caller may see."""
-    number = kind.pk.type.python_type is int
-    wanted: list[Any] = [int(key) for key in keys if key.isdecimal() and len(key) < 19] if number else list(keys)
-    query = kind.every().where(kind.pk.in_(wanted))
-    visible = kind.visible(asking)
-    return (await r.scalars(query if visible is None else query.where(visible))).all()
-
-
 async def _described(
     r: Reading, kinds: Kinds, rows: Sequence[models.RolePermission], asking: Caller
 ) -> dict[tuple[str, str], str]:
@@ -400,7 +360,7 @@ async def _described(
     described: dict[tuple[str, str], str] = {}
     for label in {row.model for row in rows} & set(kinds):
         kind = kinds[label]
-        for one in await _rows(r, kind, [row.object_pk for row in rows if row.model == label], asking):
+        for one in await objects(r, kind, [row.object_pk for row in rows if row.model == label], asking):
             values = [getattr(one, name, None) for name in ("name", "username", "identifier")]
             name = next((value for value in values if isinstance(value, str) and value), None)
             if name is not None:

@@ -122,8 +122,15 @@ def permit(context: typer.Context, name: _Name, permissions: _Permissions, one: 
     """Let a role do more: ostiary role permit help-desk authentik_core.view_user."""
 
     async def body(parts: Parts) -> None:
+        # All kinds of objects: of interest to this command alone.
+        from ostiary.objects.kinds import all_kinds
+        from ostiary.objects.permitted import check_exists, one_model
+
         async with parts.database.reading() as r:
             role = await named(r, name)
+            label = one_model(permissions, model=None, object_pk=one)
+            if label is not None and one is not None:
+                await check_exists(r, all_kinds(parts), label, one, None)
         await parts.roles.permit(role.id, permissions, object_pk=one, by=COMMAND)
         say(f"{role.name} is stored.")
 

@@ -72,6 +72,19 @@ async def roles_of(r: Reading, user_id: int) -> list[str]:
     )
 
 
+def permitted_objects(user_id: int, codename: str) -> Select[str]:
+    """As a query: the primary keys, as text, of the single objects that a person has this permission for."""
+    above = effective(select(Membership.group_id).where(Membership.user_id == user_id))
+    return select(RolePermission.object_pk).where(
+        RolePermission.codename == codename,
+        RolePermission.object_pk != "",
+        or_(
+            RolePermission.role_id.in_(select(RoleUser.role_id).where(RoleUser.user_id == user_id)),
+            RolePermission.role_id.in_(select(RoleGroup.role_id).where(RoleGroup.group_id.in_(above))),
+        ),
+    )
+
+
 async def _brought(r: Reading, groups: Select[str], roles: Select[str]) -> Permissions:
     above = effective(groups)
     if await r.scalar(select(Group.id).where(Group.id.in_(above), Group.is_superuser).limit(1)) is not None:

@@ -170,6 +170,7 @@ def test_permissions_are_assigned_for_all_objects_and_for_one(api: ApiHouse, rba
         (assigned("authentik_rbac.view_initialpermissions", pk="٣"), "permission.object_unknown"),
         (assigned(VIEW, pk=2**70), "permission.object_unknown"),
         (assigned(VIEW, pk="\N{SNOWMAN}"), "permission.object_unknown"),
+        (assigned("authentik_rbac.view_role", pk="\0"), "invalid"),
         (assigned(VIEW, model="authentik_enterprise.license"), "permission.model_unknown"),
     ],
 )
@@ -279,6 +280,15 @@ def test_who_may_see_one_role_sees_that_one_alone(api: ApiHouse, rbac: ak.RbacAp
         "api.not_allowed",
     )
     assert called(lambda: somebody.rbac_permissions_assigned_by_roles_assign(other.pk, assigned()))[0] == 404
+
+
+@pytest.mark.parametrize("number", [1, 600])
+def test_however_many_single_objects_somebody_may_see(api: ApiHouse, rbac: ak.RbacApi, number: int) -> None:
+    see = "authentik_rbac.view_role"
+    mine = [role(api, rbac), role(api, rbac)]
+    somebody = ak.RbacApi(api.client(api.token(*((see, one.pk) for one in mine), *((see, at) for at in range(number)))))
+    listed = somebody.rbac_roles_list()
+    assert (listed.results, listed.pagination.count) == (mine, 2)
 
 
 def test_who_administers_roles_raises_nobody_above_themselves(api: ApiHouse, rbac: ak.RbacApi) -> None:

@@ -11,7 +11,13 @@ def test_a_role_from_the_first_day_to_the_last(ostiary: Ostiary) -> None:
     assert done(ostiary("role", "create", "help-desk")) == "help-desk is created.\n"
     refused(ostiary("role", "create", "help-desk"), "role.name_taken")
     done(ostiary("role", "permit", "help-desk", RESET, "authentik_core.view_user"))
-    done(ostiary("role", "permit", "help-desk", "authentik_core.change_user", "--object", "7"))
+    done(ostiary("role", "create", "other"))
+    other = done(ostiary("role", "show", "other")).split()[3]
+    done(ostiary("role", "permit", "help-desk", "authentik_rbac.change_role", "--object", other))
+    refused(
+        ostiary("role", "permit", "help-desk", "authentik_rbac.change_role", "--object", "7"),
+        "permission.object_unknown",
+    )
     refused(ostiary("role", "permit", "help-desk", "authentik_flows.change_flow"), "permission.superusers_only")
     refused(ostiary("role", "permit", "nobody", RESET), "role.not_found")
     added = done(ostiary("role", "add", "help-desk", "--user", "jane", "--group", "support"))
@@ -20,14 +26,14 @@ def test_a_role_from_the_first_day_to_the_last(ostiary: Ostiary) -> None:
     refused(ostiary("role", "add", "help-desk", "--user", "jane", "--group", "nobody"), "group.not_found")
     refused(ostiary("role", "add", "help-desk"), "role.nobody")
     shown = done(ostiary("role", "show", "help-desk"))
-    assert "permits     authentik_core.change_user  (object 7)\n" in shown
+    assert f"permits     authentik_rbac.change_role  (object {other})\n" in shown
     assert f"permits     {RESET}\n" in shown
     assert "group       support\nuser        jane\n" in shown
     assert done(ostiary("role", "list")).splitlines()[1].split() == ["help-desk", "3", "support", "jane"]
-    told = done(ostiary("role", "forbid", "help-desk", RESET, "authentik_core.change_user"))
+    told = done(ostiary("role", "forbid", "help-desk", RESET, "authentik_rbac.change_role"))
     assert told.splitlines() == [
         f"{RESET} is not permitted any more.",
-        "authentik_core.change_user was not permitted so.",
+        "authentik_rbac.change_role was not permitted so.",
     ]
     done(ostiary("role", "rename", "help-desk", "desk"))
     told = done(ostiary("role", "remove", "desk", "--user", "jane", "--group", "support", "--user", "jane"))
