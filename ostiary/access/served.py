@@ -5,7 +5,7 @@ database that is asked in line (SQLite) and one that is awaited (PostgreSQL).
 """
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ SELECT v.id, v.uuid, v.name, v.authentication_flow, v.invalidation_flow, p.mode,
        p.basic_auth_user_attribute, p.basic_auth_password_attribute, p.open_paths, p.skip_path_regex, p.cors_preflight
 FROM proxy_providers p JOIN providers v ON v.id = p.id LEFT JOIN applications a ON a.provider_id = p.id
 """
-_BINDINGS = """
+BINDINGS = """
 SELECT b.application_id, b.id, b."order", b.user_id, b.group_id, b.policy_id, b.negate, b.enabled, b.expires,
        u.username, g.name, y.name, y.expression
 FROM policy_bindings b JOIN applications a ON a.id = b.application_id
@@ -204,7 +204,7 @@ class Rules:
         edges = yield "SELECT group_id, parent_id FROM group_parents", ()
         path_secrets = yield "SELECT secret_hash, expires FROM path_secrets", ()
         providers = yield _PROVIDERS, ()
-        bindings = yield _BINDINGS, ()
+        bindings = yield BINDINGS, ()
         mapped = yield _MAPPINGS, ()
         parents: dict[str, set[str]] = {}
         for group_id, parent_id in edges:
@@ -234,7 +234,7 @@ class Rules:
             stale.update(row[0] for row in rows if row[0] is not None)
         for provider_id in stale:
             found = yield _PROVIDERS + " WHERE p.id = ?", (provider_id,)
-            bindings = yield _BINDINGS + " WHERE a.provider_id = ?", (provider_id,)
+            bindings = yield BINDINGS + " WHERE a.provider_id = ?", (provider_id,)
             mapped = yield _MAPPINGS + " WHERE p.provider_id = ?", (provider_id,)
             self._served.pop(provider_id, None)
             self._put(found, bindings, mapped)
@@ -243,7 +243,7 @@ class Rules:
     def _put(self, providers: Rows, bindings: Rows, mapped: Rows) -> None:
         rules: dict[str, list[Rule]] = {}
         for row in bindings:
-            rules.setdefault(row[0], []).append(self._rule(row))
+            rules.setdefault(row[0], []).append(self.rule(row))
         said: dict[int, list[Mapped]] = {}
         for provider_id, name, header, text in sorted(mapped, key=lambda entry: entry[1]):
             said.setdefault(provider_id, []).append(Mapped(name, header, self._text(text)))
@@ -272,7 +272,8 @@ class Rules:
         self._own_names = frozenset(key.decode().partition(":")[0] for key in at)
         self.domains = {s.cookie_domain: s for s in served if s.is_domain and s.cookie_domain}
 
-    def _rule(self, row: tuple[Any, ...]) -> Rule:
+    def rule(self, row: Sequence[Any]) -> Rule:
+        """A row of ``BINDINGS``, compiled."""
         _, binding_id, order, user_id, group_id, policy_id, negate, enabled, expires, *names, text = row
         kind, key = (
             (Kind.USER, str(user_id))

@@ -84,9 +84,14 @@ class Shape:
         return self.element or self
 
 
+def text_size(characters: int) -> int:
+    """The size of a string of so many characters."""
+    return 1 + characters // _CHARACTERS
+
+
 def text_shape(characters: int) -> Shape:
     """A string of at most so many characters."""
-    return Shape(1 + characters // _CHARACTERS)
+    return Shape(text_size(characters))
 
 
 def list_shape(count: int, characters: int) -> Shape:
@@ -107,11 +112,12 @@ def shape_of(value: Any) -> Shape:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return list_shape(len(value), max(map(len, value), default=0))
     if isinstance(value, (dict, list)):
-        return tree_shape(_weigh(value))
+        return tree_shape(weight(value))
     return Shape()
 
 
-def _weigh(value: Any) -> int:
+def weight(value: Any) -> int:
+    """The size of a tree: scalars and 64-character pieces. Raises ValueError on nesting that no honest value has."""
     total = 0
     level = [value]
     for _ in range(_DEPTH):

@@ -10,12 +10,23 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cel_expr_python import cel
 
 from ostiary.kit.errors import InvalidInput
-from ostiary.kit.expression_cost import BUDGET, Shape, Tree, list_shape, shape_of, text_shape, tree_shape
+from ostiary.kit.expression_cost import (
+    BUDGET,
+    Shape,
+    Tree,
+    list_shape,
+    shape_of,
+    text_shape,
+    text_size,
+    tree_shape,
+    weight,
+)
 
 LONGEST = 2_000
 """Characters of an expression."""
@@ -31,6 +42,7 @@ _EXPECTED: Mapping[str, Shape] = {
 }
 _COMPILER_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 _PYTHON = re.compile(r"^\s*(return|import|from|def|if|for|with|try|raise)\b|\bak_\w+\s*\(|\b(lambda|not|and|or)\b\s")
+_BOOL = cel.Type.BOOL
 _UNKNOWN_NAME = re.compile(r"undeclared reference to '([^']+)'")
 
 
@@ -60,8 +72,13 @@ class _Compiled:
         self._tree = tree
         self._expected = {name: expected[name] for name in tree.names}
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The variables that it reads."""
+        return frozenset(self._expected)
+
     def _answer(self, values: Mapping[str, Any]) -> tuple[Any, Any]:
-        """(CEL type, value) of what it answers; raises `Failed` if it answers nothing, whatever went wrong."""
+        """(CEL type, value) of what it answers, which may be an error; raises `Failed` if it answers nothing."""
         try:
             read = {name: values[name] for name in self._expected}
             self._afford(read)
@@ -72,15 +89,16 @@ class _Compiled:
         # The runtime raises RuntimeError, MemoryError and its own kinds; none of them may become an answer.
         except Exception as error:
             raise Failed(f"{type(error).__name__}: {error}") from error
-        if kind == cel.Type.ERROR:
-            raise Failed(str(value))
         return kind, value
 
     def _afford(self, values: Mapping[str, Any]) -> None:
         """Prices the expression again if a value is larger than what it was accepted for."""
-        shapes = {name: shape_of(value) for name, value in values.items()}
-        if all(_within(shape, self._expected[name]) for name, shape in shapes.items()):
+        for name, value in values.items():
+            if not _fits(value, self._expected[name]):
+                break
+        else:
             return
+        shapes = {name: shape_of(value) for name, value in values.items()}
         if self._tree.steps({**self._expected, **shapes}) > BUDGET:
             raise Failed("it would take too long with this much data")
 
@@ -91,13 +109,13 @@ class Expression(_Compiled):
     def evaluate(self, values: Mapping[str, Any]) -> bool:
         """True or false; raises `Failed` for everything else."""
         kind, value = self._answer(values)
-        if kind != cel.Type.BOOL:
-            raise Failed(f"it answered a {kind.name().lower()}, not true or false")
-        if value is True:
-            return True
-        if value is False:
-            return False
-        raise Failed("it answered neither true nor false")
+        if kind == _BOOL:
+            if value is True:
+                return True
+            if value is False:
+                return False
+            raise Failed("it answered neither true nor false")
+        raise _wrong(kind, value, "true or false")
 
     def allows(self, **values: Any) -> bool:
         """True only if the expression answers exactly true."""
@@ -121,7 +139,20 @@ class TextExpression(_Compiled):
             if len(texts) == len(value) and all(isinstance(text, str) for text in texts):
                 return tuple(texts)
             raise Failed("it answered a list that holds something else than texts")
-        raise Failed(f"it answered a {kind.name().lower()}, not a text or a list of texts")
+        raise _wrong(kind, value, "a text or a list of texts")
+
+
+def _wrong(kind: Any, value: Any, wanted: str) -> Failed:
+    return Failed(str(value) if kind == cel.Type.ERROR else f"it answered a {kind.name().lower()}, not {wanted}")
+
+
+def _fits(value: Any, expected: Shape) -> bool:
+    # Texts, attributes and single values are what most expressions read, on every check: no shape is made for them.
+    if isinstance(value, str):
+        return text_size(len(value)) <= expected.size
+    if isinstance(value, dict):
+        return weight(value) <= min(expected.size, expected.count)
+    return isinstance(value, int | datetime) or _within(shape_of(value), expected)
 
 
 def _within(actual: Shape, expected: Shape) -> bool:
