@@ -19,15 +19,12 @@ from ostiary.applications.models import PathSecret
 from ostiary.directory.models import Token
 from ostiary.directory.own_details import OwnDetails
 from ostiary.events.retention import forget_old
+from ostiary.flows.arrival import Arrivals
 from ostiary.flows.executor import Executor
 from ostiary.flows.intent import Intent, Intents
 from ostiary.flows.routes import FlowPages
 from ostiary.flows.signout import SignOutTickets
-from ostiary.flows.stages.identification import Identification
-from ostiary.flows.stages.initial_setup import InitialSetup
-from ostiary.flows.stages.password import Password
-from ostiary.flows.stages.user_login import UserLogin
-from ostiary.flows.stages.user_logout import UserLogout
+from ostiary.flows.stages.runners import runners
 from ostiary.flows.start import Start
 from ostiary.forwardauth import counts
 from ostiary.forwardauth.entrance import Entrance
@@ -181,13 +178,14 @@ class Server:
             database=database,
             clock=clock,
             secrets=secrets,
-            stages={
-                "identification": Identification(parts.credentials),
-                "password": Password(parts.credentials),
-                "user_login": UserLogin(database=database, clock=clock, sessions=parts.sessions, devices=parts.devices),
-                "user_logout": UserLogout(parts.sessions),
-                "initial_setup": InitialSetup(parts.setup),
-            },
+            stages=runners(
+                database=database,
+                clock=clock,
+                credentials=parts.credentials,
+                sessions=parts.sessions,
+                devices=parts.devices,
+                setup=parts.setup,
+            ),
         )
         leaving = Leaving(database=database, clock=clock)
         sign_out = SignOutTickets(secrets=secrets, clock=clock)
@@ -196,7 +194,7 @@ class Server:
             forms=forms,
             intents=Intents(secrets),
             tickets=sign_out,
-            address=address,
+            arrivals=Arrivals(executor=self.executor, intents=Intents(secrets), address=address),
             setup_open=parts.setup.is_open,
         ).mount(self.routes)
         ForwardAuth(

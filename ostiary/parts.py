@@ -24,6 +24,7 @@ from ostiary.directory.setup import Setup
 from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.flows import defaults
+from ostiary.flows.verbs import FlowVerbs, flow_verbs
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
 from ostiary.mappings.registry import Mappings
@@ -75,6 +76,7 @@ class Parts:
     bindings: Bindings
     path_secrets: PathSecrets
     keyring: Keyring
+    flows: FlowVerbs
     system: System
     outposts: Outposts
     service_connections: ServiceConnections
@@ -152,6 +154,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         bindings=Bindings(database=database, clock=clock),
         path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),
         keyring=keyring,
+        flows=flow_verbs(database=database, clock=clock),
         system=System(
             database=database, clock=clock, base_url=settings.web.base_url, retention=settings.events.retention
         ),

@@ -23,16 +23,13 @@ from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.record import COMMAND
 from ostiary.flows import defaults
+from ostiary.flows.arrival import Arrivals
 from ostiary.flows.executor import Executor
 from ostiary.flows.intent import Intent, Intents
 from ostiary.flows.routes import FlowPages
 from ostiary.flows.run import Stage
 from ostiary.flows.signout import SignOutTickets
-from ostiary.flows.stages.identification import Identification
-from ostiary.flows.stages.initial_setup import InitialSetup
-from ostiary.flows.stages.password import Password
-from ostiary.flows.stages.user_login import UserLogin
-from ostiary.flows.stages.user_logout import UserLogout
+from ostiary.flows.stages.runners import runners
 from ostiary.flows.start import SETUP, Start
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.portal.applications import MyApplications
@@ -182,14 +179,10 @@ async def house(
         database=database, clock=clock, passwords=passwords, users=users, tokens=tokens, lockout=lockout
     )
     credentials = Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices)
-    stages: dict[str, Stage] = {
-        "identification": Identification(credentials),
-        "password": Password(credentials),
-        "user_login": UserLogin(database=database, clock=clock, sessions=sessions, devices=devices),
-        "user_logout": UserLogout(sessions),
-    }
     setup = Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users)
-    stages["initial_setup"] = InitialSetup(setup)
+    stages = runners(
+        database=database, clock=clock, credentials=credentials, sessions=sessions, devices=devices, setup=setup
+    )
     executor = Executor(database=database, clock=clock, secrets=secrets, stages=stages)
     proxies = Proxies([ProxyRule.parse(declared, "any")])
     address = Address(configured=base_url, database=database, clock=clock)
@@ -212,7 +205,7 @@ async def house(
         forms=forms,
         intents=Intents(secrets),
         tickets=tickets,
-        address=address,
+        arrivals=Arrivals(executor=executor, intents=Intents(secrets), address=address),
         setup_open=setup.is_open,
     ).mount(routes)
     own_password = OwnPassword(

@@ -14,6 +14,7 @@ PUBLIC = {
     "/",
     "/if/flow/{slug}/",
     "/if/recovery/",
+    "/flows/-/cancel/",
     "/static/{name}",
     *(
         prefix + path
@@ -39,6 +40,7 @@ async def test_the_matrix_names_the_public_routes(sqlite_url: str, tmp_path: Pat
         assert mounted - {entry.path for entry in matrix} == {
             "/if/flow/{slug}",
             "/if/recovery",
+            "/flows/-/cancel",
             "/if/user",
             "/if/user/details",
             "/if/user/password",

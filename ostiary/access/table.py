@@ -28,7 +28,8 @@ _MANY = 32
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 _ENTRY = """
-SELECT c.id, c.provider_id, c.kind, c.host, c.expires, s.id, s.user_id, s.last_used, s.expires, s.impersonator_id
+SELECT c.id, c.provider_id, c.kind, c.host, c.expires,
+    s.id, s.user_id, s.last_used, s.expires, s.impersonator_id, s.ends_when_idle
 FROM app_sessions c JOIN sessions s ON s.id = c.session_id WHERE c.token_hash IN
 """
 _PERSON = "SELECT id, uuid, username, name, email, is_active, type, attributes FROM users WHERE id = ?"
@@ -61,6 +62,7 @@ class Login:
     last_used: datetime
     expires: datetime
     impersonator: Person | None = None
+    ends_when_idle: bool = True
     entries: dict[bytes, "Entry"] = field(default_factory=dict)
 
     def actor(self, client_ip: str) -> Actor:
@@ -211,7 +213,7 @@ class AccessTable:
         rows = yield f"{_ENTRY} ({', '.join('?' * len(hashes))})", tuple(hashes)
         if not rows:
             return None
-        entry_id, provider_id, kind, host, expires, login_id, user_id, last_used, login_expires, other = rows[0]
+        entry_id, provider_id, kind, host, expires, login_id, user_id, last_used, login_expires, other, idles = rows[0]
         person = yield from self.load_person(user_id)
         if person is None:
             return None
@@ -223,7 +225,7 @@ class AccessTable:
         unchanged = changes == self.changes
         login = self._logins.get(login_id) if unchanged else None
         if login is None:
-            login = Login(login_id, person, moment(last_used), moment(login_expires), impersonator)
+            login = Login(login_id, person, moment(last_used), moment(login_expires), impersonator, bool(idles))
         entry = Entry(digest(cookie_value), entry_id, provider_id, kind, host, moment(expires), login)
         if unchanged:
             self._keep(entry)

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "policy": "ostiary.cli.policy:commands",
     "mapping": "ostiary.cli.mapping:commands",
     "outpost": "ostiary.cli.outpost:commands",
+    "flow": "ostiary.cli.flow:commands",
     "path-secret": "ostiary.cli.path_secret:commands",
     "session": "ostiary.cli.session:commands",
     "key": "ostiary.cli.key:commands",

@@ -14,6 +14,7 @@ from ostiary.directory.devices import Devices
 from ostiary.directory.lockout import Counted, LockedUntil, Lockout, Subject
 from ostiary.directory.membership import PEOPLE
 from ostiary.directory.models import User
+from ostiary.directory.naming import ANY_NAME, Naming
 from ostiary.directory.passwords import Passwords
 from ostiary.directory.usernames import LONGEST, folded
 from ostiary.directory.users import ROOM, find_for_sign_in
@@ -49,7 +50,29 @@ class Credentials:
         self._lockout = lockout
         self._devices = devices
 
-    async def check(self, typed_name: str, password: str, attempt: Attempt) -> User:
+    async def named(self, typed_name: str, attempt: Attempt, naming: Naming = ANY_NAME) -> User | None:
+        """The active person of that name, for a page that says whether there is one.
+
+        Raises `login.locked`: each name that nobody has counts against the client's address, as a failed sign-in does.
+        """
+        typed_name = typed_name[: 4 * LONGEST]
+        peer = self._lockout.peer(attempt.client_ip, shared=attempt.shared_peer)
+        async with self._database.reading() as r:
+            user = await find_for_sign_in(r, typed_name, naming)
+            locked = await self._lockout.locked(r, [peer])
+        if locked is not None:
+            raise self._locked(locked)
+        if user is not None and user.is_active and user.type in PEOPLE:
+            return user
+        async with self._database.writing() as w:
+            counted = await self._lockout.count(w, [peer])
+            if not isinstance(counted, LockedUntil):
+                await self._failed(w, user, counted, attempt, proof="name")
+        if isinstance(counted, LockedUntil):
+            raise self._locked(counted)
+        return None
+
+    async def check(self, typed_name: str, password: str, attempt: Attempt, naming: Naming = ANY_NAME) -> User:
         """The active person whose name (or email address) and password these are.
 
         Raises `login.failed`, `login.locked`, `passwords.busy`. It records failures and locks; the sign-in itself is
@@ -57,7 +80,7 @@ class Credentials:
         """
         typed_name = typed_name[: 4 * LONGEST]
         async with self._database.reading() as r:
-            user = await find_for_sign_in(r, typed_name)
+            user = await find_for_sign_in(r, typed_name, naming)
             subjects = self._subjects(user, typed_name, attempt)
             # Asked before anything is written, so that hammering at a lock costs no write.
             locked = await self._lockout.locked(r, subjects)
@@ -123,10 +146,12 @@ class Credentials:
                 update(User).where(User.id == user.id, User.password_hash == stored).values(password_hash=fresh)
             )
 
-    async def _failed(self, w: Writing, user: User | None, counted: Sequence[Counted], attempt: Attempt) -> None:
+    async def _failed(
+        self, w: Writing, user: User | None, counted: Sequence[Counted], attempt: Attempt, proof: str = "password"
+    ) -> None:
         # The typed name is kept out unless an account has it: people type passwords into the wrong field.
         who = {"pk": user.id, "username": user.username} if user is not None else {}
-        reason = "unknown name" if user is None else "wrong password" if user.is_active else "disabled account"
+        reason = "unknown name" if user is None else f"wrong {proof}" if user.is_active else "disabled account"
         actor = Actor(None, None, attempt.client_ip)
         await record(w, self._clock, Action.LOGIN_FAILED, ROOM, actor, reason=reason, **who)
         for one in counted:

@@ -25,9 +25,9 @@ class Devices:
         self._clock = clock
         self._secrets = secrets
 
-    def issue(self, user: User) -> str:
-        """A token for a browser in which ``user`` has just signed in; it lasts 90 days."""
-        expires = int((self._clock.now() + LIFETIME).timestamp())
+    def issue(self, user: User, lifetime: timedelta = LIFETIME) -> str:
+        """A token for a browser in which ``user`` has just signed in."""
+        expires = int((self._clock.now() + lifetime).timestamp())
         body = random_token()[:_ID_BYTES] + expires.to_bytes(_TIME_BYTES, "big")
         return b64(body + self._secrets.mac(_PURPOSE, body + _binding(user)))
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from ostiary.directory import fields
 from ostiary.directory.membership import PEOPLE, one_at_a_time
 from ostiary.directory.models import Group, Membership, User
+from ostiary.directory.naming import ANY_NAME, EMAIL, USERNAME, Naming
 from ostiary.directory.passwords import Passwords, check_imported
 from ostiary.directory.superusers import superuser_kept
 from ostiary.directory.usernames import canonical
@@ -271,14 +272,25 @@ async def by_username(r: Reading, username: str) -> User:
     return user
 
 
-async def find_for_sign_in(r: Reading, identifier: str) -> User | None:
+async def find_for_sign_in(r: Reading, identifier: str, naming: Naming = ANY_NAME) -> User | None:
     """Whom a person means who types this: the username, else the email address if exactly one account has it."""
+    for by, find in ((USERNAME, _by_name), (EMAIL, _by_address)):
+        user = await find(r, identifier) if by in naming.by else None
+        if user is not None and (naming.any_case or getattr(user, by) == identifier.strip()):
+            return user
+    return None
+
+
+async def _by_name(r: Reading, identifier: str) -> User | None:
     try:
-        user = await r.scalar(select(User).where(User.username == canonical(identifier)))
+        name = canonical(identifier)
     except InvalidInput:
-        user = None
-    if user is not None:
-        return user
+        return None
+    found: User | None = await r.scalar(select(User).where(User.username == name))
+    return found
+
+
+async def _by_address(r: Reading, identifier: str) -> User | None:
     try:
         address = fields.email(identifier)
     except InvalidInput:

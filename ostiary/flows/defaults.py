@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from ostiary.flows.models import Flow, Stage, StageBinding
+from ostiary.flows.stages.types import TYPES
 from ostiary.flows.start import AUTHENTICATION, INVALIDATION, SETUP
 from ostiary.storage.models import Installation
 from ostiary.storage.session import Writing
@@ -48,7 +49,7 @@ DEFAULTS = (
                 10,
                 "default-authentication-identification",
                 "identification",
-                {"user_fields": ["email", "username"], "password_stage": _PASSWORD},
+                {"password_stage": _PASSWORD},
             ),
             DefaultStage(20, _PASSWORD, "password"),
             _LOGIN,
@@ -107,11 +108,21 @@ async def ensure(w: Writing) -> None:
         )
         w.add(flow)
         await w.flush()
-        for wanted in default.stages:
+        # The last first, so that those that others refer to are there already.
+        for wanted in reversed(default.stages):
             stage = await w.scalar(select(Stage).where(Stage.name == wanted.name))
             if stage is None:
-                stage = Stage(name=wanted.name, type=wanted.type, config=wanted.config)
+                stage = Stage(name=wanted.name, type=wanted.type, config=await _config(w, wanted))
                 w.add(stage)
                 await w.flush()
             w.add(StageBinding(flow_id=flow.id, stage_id=stage.id, order=wanted.order))
         await w.flush()
+
+
+async def _config(w: Writing, wanted: DefaultStage) -> dict[str, Any]:
+    """What its type stores: a name of another stage becomes that stage's id."""
+    if wanted.type not in TYPES:
+        return dict(wanted.config)
+    named = TYPES[wanted.type].references.keys() & wanted.config.keys()
+    ids = {option: await w.scalar(select(Stage.id).where(Stage.name == wanted.config[option])) for option in named}
+    return TYPES[wanted.type].made({**wanted.config, **ids})

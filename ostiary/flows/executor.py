@@ -4,19 +4,23 @@ Until the first successful answer the state lives in the form, sealed and bound 
 only looks costs no row. From then on it is one row that each step takes away and writes anew: a step happens once.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
+from ostiary.directory.naming import Naming
+from ostiary.directory.permissions import permissions_of
+from ostiary.flows.conditions import UNCONDITIONAL, Conditions
 from ostiary.flows.intent import Intent, decoded, encoded
-from ostiary.flows.models import Flow, FlowRun, StageBinding
-from ostiary.flows.models import Stage as StageRow
-from ostiary.flows.plan import Plan, PlannedStage, plan
-from ostiary.flows.run import Again, Effects, Pending, Question, Run, Stage, Visitor, advanced
+from ostiary.flows.models import Flow, FlowRun
+from ostiary.flows.plan import Plan
+from ostiary.flows.planned import planned
+from ostiary.flows.run import Again, Deny, Effects, Pending, Question, Run, Stage, Visitor, advanced
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import InvalidInput, NotFound, Refused
 from ostiary.kit.tokens import b64
@@ -26,6 +30,8 @@ from ostiary.storage.session import Database
 
 _PURPOSE = "flow-run"
 _LIFETIME = timedelta(minutes=30)
+# Changes with the form of the state, so that a run of another release begins anew instead of being misread.
+_SHAPE = "2"
 # What cannot be one is not asked for: PostgreSQL knows no NUL.
 _SLUG = re.compile(r"[-a-zA-Z0-9_]{1,255}")
 _ID = re.compile(r"[-0-9a-f]{36}")
@@ -33,12 +39,13 @@ _ID = re.compile(r"[-0-9a-f]{36}")
 
 @dataclass(frozen=True)
 class Shown:
-    """A stage asks. ``errors`` is not empty if it asks again."""
+    """A stage asks. ``errors`` is not empty if it asks again. ``effects`` are those of the stages before it."""
 
     run: Run
     question: Question
     errors: dict[str, str]
     status: int = 200
+    effects: Effects = field(default_factory=Effects)
 
 
 @dataclass(frozen=True)
@@ -49,14 +56,39 @@ class Finished:
     effects: Effects
 
 
-class Executor:
-    """``stages`` maps a stage type to what runs it."""
+@dataclass(frozen=True)
+class Denied:
+    """The flow has ended without success. ``at_once``: it did not even begin, so that its ``denied_action`` says where
+    the visitor goes.
+    """
 
-    def __init__(self, *, database: Database, clock: Clock, secrets: Secrets, stages: Mapping[str, Stage]) -> None:
+    plan: Plan
+    intent: Intent
+    message: str
+    at_once: bool = False
+    pending: Pending | None = None
+
+
+Outcome = Shown | Finished | Denied
+
+
+class Executor:
+    """``stages`` maps a stage type to what runs it; ``conditions`` asks the policies of flows and stages."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        secrets: Secrets,
+        stages: Mapping[str, Stage],
+        conditions: Conditions = UNCONDITIONAL,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._secrets = secrets
         self._stages = dict(stages)
+        self._conditions = conditions
 
     async def plan(self, slug: str) -> Plan:
         """The stored flow. Raises `flow.not_found`, or `flow.stage_type_unknown` for one that cannot run whole."""
@@ -64,24 +96,25 @@ class Executor:
             flow = await r.scalar(select(Flow).where(Flow.slug == slug)) if _SLUG.fullmatch(slug) else None
             if flow is None:
                 raise NotFound("flow.not_found", "There is no such page.")
-            rows = await r.execute(
-                select(StageBinding.order, StageRow)
-                .join(StageRow, StageRow.id == StageBinding.stage_id)
-                .where(StageBinding.flow_id == flow.id)
-            )
-            bound = [(order, PlannedStage(stage.name, stage.type, stage.config)) for order, stage in rows]
-        return plan(
-            slug=flow.slug,
-            title=flow.title,
-            designation=flow.designation,
-            authentication=flow.authentication,
-            bound=bound,
-            known_types=self._stages.keys(),
-        )
+            return await planned(r, flow, known_types=self._stages.keys())
 
-    async def begin(self, plan: Plan, intent: Intent, visitor: Visitor, browser: bytes) -> Shown | Finished:
+    async def is_superuser(self, user_id: int) -> bool:
+        """Whether this person may run what asks for a superuser."""
+        async with self._database.reading() as r:
+            return (await permissions_of(r, user_id)).superuser
+
+    async def begin(self, plan: Plan, intent: Intent, visitor: Visitor, browser: bytes) -> Outcome:
         """Runs a flow up to its first question."""
-        return await self._go(Run(plan, intent, self._clock.now()), Effects(), visitor, browser)
+        denied = await self._denied(plan, intent, visitor)
+        if denied is not None:
+            return denied
+        left_out = [
+            position
+            for position, stage in enumerate(plan.stages)
+            if stage.evaluate_on_plan and not (await self._conditions.includes(plan, stage, None, visitor)).passes
+        ]
+        run = Run(plan, intent, self._clock.now(), left_out=tuple(left_out))
+        return await self._go(run, Effects(), visitor, browser)
 
     async def show(self, run: Run, visitor: Visitor, errors: dict[str, str] | None = None) -> Shown | None:
         """The question of a run's present stage; None if it has none any more."""
@@ -89,16 +122,21 @@ class Executor:
         question = None if stage is None else await self._stages[stage.type].ask(run, stage, visitor)
         return None if question is None else Shown(run, question, errors or {})
 
-    async def answer(self, run: Run, fields: dict[str, str], visitor: Visitor, browser: bytes) -> Shown | Finished:
+    async def answer(self, run: Run, fields: dict[str, str], visitor: Visitor, browser: bytes) -> Outcome:
         """Gives an answer to the present stage: asked again, or on to the next question or the end."""
+        denied = None if run.id is not None else await self._denied(run.plan, run.intent, visitor)
+        if denied is not None:
+            return denied
         stage = run.stage
         question = None if stage is None else await self._stages[stage.type].ask(run, stage, visitor)
         if stage is None or question is None:
             raise Refused("flow.not_asked", "This step asks nothing any more; please start again.")
         result = await self._stages[stage.type].act(run, stage, fields, visitor)
         if isinstance(result, Again):
-            return Shown(run, question, result.errors, result.status)
+            return await self._again(run, question, result, visitor, browser)
         await self._take(run)
+        if isinstance(result, Deny):
+            return Denied(run.plan, run.intent, result.message, pending=run.pending)
         return await self._go(advanced(run, result.pending), result.effects, visitor, browser)
 
     def sealed(self, run: Run, browser: bytes) -> str:
@@ -136,18 +174,77 @@ class Executor:
         async with self._database.writing() as w:
             await w.execute(delete(FlowRun).where(FlowRun.expires <= self._clock.now()))
 
-    async def _go(self, run: Run, effects: Effects, visitor: Visitor, browser: bytes) -> Shown | Finished:
+    async def abandon(self, browser: bytes) -> None:
+        """Forgets the stored runs of a browser."""
+        async with self._database.writing() as w:
+            await w.execute(delete(FlowRun).where(FlowRun.browser_hash.in_(self._secrets.hashes(_PURPOSE, browser))))
+
+    async def latest(self, plan: Plan, browser: bytes) -> Run | None:
+        """The stored run of a flow that this browser began last, for whoever keeps nothing but cookies."""
+        hashes = self._secrets.hashes(_PURPOSE, browser)
+        async with self._database.reading() as r:
+            newest = await r.scalar(
+                select(FlowRun.id)
+                .where(FlowRun.flow_id == plan.id, FlowRun.browser_hash.in_(hashes))
+                .order_by(FlowRun.expires.desc())
+                .limit(1)
+            )
+        return None if newest is None else await self.stored(plan, newest, browser)
+
+    async def _denied(self, plan: Plan, intent: Intent, visitor: Visitor) -> Denied | None:
+        opinion = await self._conditions.admits(plan, visitor)
+        if opinion.passes:
+            return None
+        return Denied(plan, intent, " ".join(opinion.messages) or "You may not use this page.", at_once=True)
+
+    async def _again(self, run: Run, question: Question, again: Again, visitor: Visitor, browser: bytes) -> Outcome:
+        """After a wrong answer: the same question, or the flow from its beginning, or its end."""
+        run = replace(run, failures=run.failures + 1)
+        if again.most is not None and run.failures >= again.most:
+            await self._take(run)
+            return Denied(run.plan, run.intent, "There were too many wrong answers.", pending=run.pending)
+        action = "retry" if run.stage is None else run.stage.invalid_response_action
+        if action == "retry":
+            if again.most is not None:
+                await self._keep(run)
+            return Shown(run, question, again.errors, again.status)
+        await self._take(run)
+        kept = run.pending if action == "restart_with_context" else None
+        outcome = await self._go(replace(run, position=0, pending=kept, id=None), Effects(), visitor, browser)
+        if not isinstance(outcome, Shown):
+            return outcome
+        same = outcome.question.template == question.template
+        return replace(
+            outcome,
+            errors=again.errors if same else {"": " ".join(again.errors.values())},
+            status=again.status,
+        )
+
+    async def _go(self, run: Run, effects: Effects, visitor: Visitor, browser: bytes) -> Outcome:
         while (stage := run.stage) is not None:
+            if not await self._takes_part(run, visitor):
+                run = advanced(run, run.pending)
+                continue
             runner = self._stages[stage.type]
             question = await runner.ask(run, stage, visitor)
             if question is not None:
-                return Shown(await self._put(run, browser), question, {})
+                return Shown(await self._put(run, browser), question, {}, effects=effects)
             result = await runner.act(run, stage, {}, visitor)
             if isinstance(result, Again):
                 raise Refused("flow.step_refused", " ".join(result.errors.values()))
+            if isinstance(result, Deny):
+                return Denied(run.plan, run.intent, result.message, pending=run.pending)
             run = advanced(run, result.pending)
             effects = effects.joined(result.effects)
         return Finished(run, effects)
+
+    async def _takes_part(self, run: Run, visitor: Visitor) -> bool:
+        stage = run.stage
+        if stage is None or run.position in run.left_out:
+            return False
+        if not stage.re_evaluate_policies:
+            return True
+        return (await self._conditions.includes(run.plan, stage, run.pending, visitor)).passes
 
     async def _put(self, run: Run, browser: bytes) -> Run:
         if run.pending is None:
@@ -166,7 +263,15 @@ class Executor:
                     expires=run.began + _LIFETIME,
                 )
             )
-        return Run(run.plan, run.intent, run.began, run.position, run.pending, row_id)
+        return replace(run, id=row_id)
+
+    async def _keep(self, run: Run) -> None:
+        """Writes a stored run's state anew in its row."""
+        if run.id is None:
+            return
+        state = self._secrets.seal(_PURPOSE, _encoded(run), f"flow_runs.state {run.id}")
+        async with self._database.writing() as w:
+            await w.execute(update(FlowRun).where(FlowRun.id == run.id).values(state=state))
 
     async def _take(self, run: Run) -> None:
         """A stored step is taken once: of two answers at the same time, one finds nothing."""
@@ -184,8 +289,17 @@ class Executor:
             return None
         pending = state["pending"]
         if pending is not None:
-            pending = Pending(pending["typed"], pending["user_id"], tuple(pending["proved"]), pending["epoch"])
-        return Run(plan, decoded(state["intent"]), began, state["position"], pending, run_id)
+            naming = pending["naming"]
+            pending = Pending(
+                pending["typed"],
+                pending["user_id"],
+                tuple(pending["proved"]),
+                pending["epoch"],
+                Naming(tuple(naming["by"]), naming["any_case"]),
+                pending["known_as"],
+            )
+        left_out, failures = tuple(state["left_out"]), state["failures"]
+        return Run(plan, decoded(state["intent"]), began, state["position"], pending, run_id, left_out, failures)
 
 
 def _encoded(run: Run) -> bytes:
@@ -195,13 +309,18 @@ def _encoded(run: Run) -> bytes:
         "began": run.began.timestamp(),
         "position": run.position,
         "pending": None if run.pending is None else asdict(run.pending),
+        "left_out": run.left_out,
+        "failures": run.failures,
     }
     return json.dumps(state).encode()
 
 
 def _shape(plan: Plan) -> list[str]:
     # A run whose flow was changed under it begins anew: its position may mean another stage now.
-    return [plan.slug, *(f"{stage.name} {stage.type}" for stage in plan.stages)]
+    text = json.dumps(
+        [[stage.name, stage.type, stage.config, stage.binding_id] for stage in plan.stages], sort_keys=True
+    )
+    return [_SHAPE, plan.slug, hashlib.sha256(text.encode()).hexdigest()]
 
 
 def _bound(browser: bytes) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ostiary.storage.base import Base, Id
@@ -20,6 +20,16 @@ class Flow(Base):
     title: Mapped[str]
     designation: Mapped[str] = mapped_column(String(32))
     authentication: Mapped[str] = mapped_column(String(32), default="none", comment="who may run it")
+    denied_action: Mapped[str] = mapped_column(
+        String(32), default="message_continue", server_default="message_continue", comment="where whoever may not goes"
+    )
+    policy_engine_mode: Mapped[str] = mapped_column(String(8), default="any", server_default="any")
+    compatibility_mode: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="kept for API clients; our pages are always as it asks"
+    )
+    background: Mapped[str] = mapped_column(
+        default="", server_default="", comment="kept for API clients; only what asks for no picture"
+    )
 
 
 class Stage(Base):
@@ -34,15 +44,25 @@ class Stage(Base):
 
 
 class StageBinding(Base):
-    """A stage's place in a flow."""
+    """A stage's place in a flow. Of two with the same order, the one whose stage's name comes first is first."""
 
     __tablename__ = "flow_stage_bindings"
-    __table_args__ = (UniqueConstraint("flow_id", "order"),)
+    __table_args__ = (UniqueConstraint("flow_id", "stage_id", "order"),)
 
     id: Mapped[Id]
     flow_id: Mapped[str] = mapped_column(ForeignKey("flows.id", ondelete="CASCADE"))
     stage_id: Mapped[str] = mapped_column(ForeignKey("stages.id", ondelete="CASCADE"), index=True)
     order: Mapped[int]
+    evaluate_on_plan: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="whether its policies are asked when a run begins"
+    )
+    re_evaluate_policies: Mapped[bool] = mapped_column(
+        default=True, server_default=true(), comment="whether its policies are asked when its turn comes"
+    )
+    policy_engine_mode: Mapped[str] = mapped_column(String(8), default="any", server_default="any")
+    invalid_response_action: Mapped[str] = mapped_column(
+        String(24), default="retry", server_default="retry", comment="retry, restart or restart_with_context"
+    )
 
 
 class FlowRun(Base):

@@ -1,21 +1,21 @@
 """The pages of flows: ``/if/flow/<slug>/``."""
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from ostiary.directory.devices import LIFETIME
-from ostiary.flows.executor import Executor, Finished, Shown
+from ostiary.flows.arrival import Arrivals, Away, after_denial
+from ostiary.flows.challenges import for_programs
+from ostiary.flows.cookies import forget_stale, set_cookies
+from ostiary.flows.executor import Denied, Executor, Finished, Shown
 from ostiary.flows.intent import HOME, Intent, Intents
-from ostiary.flows.plan import Admission, Plan, admission
+from ostiary.flows.plan import Plan
 from ostiary.flows.run import Run, Visitor
 from ostiary.flows.signout import SignOutTickets
-from ostiary.flows.start import AUTHENTICATION
 from ostiary.flows.start import SETUP as SETUP_FLOW
 from ostiary.kit.errors import Refused
-from ostiary.sessions.cookie import DEVICE, LOGIN, SETUP, single
-from ostiary.web.address import Address
+from ostiary.sessions.cookie import SETUP
 from ostiary.web.forms import NOT_OURS, Forms
 from ostiary.web.redirects import see_other
 from ostiary.web.routes import Routes, Who
@@ -35,18 +35,19 @@ class FlowPages:
         forms: Forms,
         intents: Intents,
         tickets: SignOutTickets,
-        address: Address,
+        arrivals: Arrivals,
         setup_open: Callable[[], Awaitable[bool]],
     ) -> None:
         self._executor = executor
         self._forms = forms
         self._intents = intents
         self._tickets = tickets
-        self._address = address
+        self._arrivals = arrivals
         self._setup_open = setup_open
 
     def mount(self, routes: Routes) -> None:
         routes.route("/if/flow/{slug}/", self.page, who=Who.ANYONE, methods=("GET", "POST"))
+        routes.route("/flows/-/cancel/", self.cancel, who=Who.ANYONE)
 
     async def page(self, visit: Visit) -> Response:
         """Shows a flow's present step, or takes the answer to it."""
@@ -56,32 +57,29 @@ class FlowPages:
         if plan.slug == SETUP_FLOW and "code" in query:
             return _keep_setup_code(visit, query["code"])
         intent = self._intents.open(query.get("intent", "")) or Intent()
-        response = self._turned_away(visit, plan, intent)
-        if response is None:
-            visitor = await self._visitor(visit)
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        began = request.method == "POST" or "run" in query
+        away = await self._arrivals.away(visit, plan, intent, here=here, began=began)
+        if away is not None:
+            response = self._sent_away(visit, plan, away)
+        else:
+            visitor = await self._arrivals.visitor(visit, own_wish=self._own_wish(visit))
             if request.method == "POST":
                 response = await self._answer(visit, plan, intent, visitor)
             else:
                 response = await self._show(visit, plan, intent, visitor)
-        if visit.stale and not any(
-            header.startswith(LOGIN.name(visit.secure)) for header in response.headers.getlist("set-cookie")
-        ):
-            # The browser still holds the cookie of a login that is over.
-            response.headers.append("Set-Cookie", LOGIN.cleared(visit.secure))
+        forget_stale(response, visit)
         return response
 
-    def _turned_away(self, visit: Visit, plan: Plan, intent: Intent) -> Response | None:
-        signed_in = visit.session is not None
-        match admission(plan.authentication, signed_in=signed_in):
-            case Admission.SIGN_IN_FIRST:
-                own = visit.request.url.path + (f"?{visit.request.url.query}" if visit.request.url.query else "")
-                there = urlencode({"intent": self._intents.seal(Intent(resume=own))})
-                return see_other(f"/if/flow/{AUTHENTICATION}/?{there}")
-            case Admission.SIGNED_IN_ALREADY:
-                return see_other(intent.resume)
-        if visit.request.method == "GET" and plan.designation == "authentication" and signed_in:
-            return None if intent.prompt == "login" else see_other(intent.resume)
-        return None
+    async def cancel(self, visit: Visit) -> Response:
+        """Forgets what a program in this browser had begun."""
+        await self._executor.abandon(for_programs(visit.browser.secret))
+        return see_other("/")
+
+    def _sent_away(self, visit: Visit, plan: Plan, away: Away) -> Response:
+        if away.to:
+            return see_other(away.to)
+        return self._forms.page(visit, "flows/denied.html", status=403, title=plan.title, message=away.message)
 
     async def _show(self, visit: Visit, plan: Plan, intent: Intent, visitor: Visitor) -> Response:
         run_id = visit.request.query_params.get("run")
@@ -90,6 +88,8 @@ class FlowPages:
             shown = None if run is None else await self._executor.show(run, visitor)
             if shown is not None:
                 return await self._rendered(visit, shown)
+            if visit.session is not None and plan.designation == "authentication" and intent.prompt != "login":
+                return see_other(intent.resume)
         return await self._begun(visit, plan, intent, visitor, "" if not run_id else _TOO_OLD)
 
     async def _answer(self, visit: Visit, plan: Plan, intent: Intent, visitor: Visitor) -> Response:
@@ -105,11 +105,16 @@ class FlowPages:
             return await self._begun(visit, plan, intent, visitor, error.message, fields, error.status)
         if isinstance(outcome, Finished):
             return self._finished(visit, outcome)
+        if isinstance(outcome, Denied):
+            return self._sent_away(visit, plan, after_denial(outcome, visit))
         if outcome.errors:
             return await self._rendered(visit, outcome, fields, outcome.status)
         if outcome.run.id is not None:
-            return see_other(f"/if/flow/{plan.slug}/?{urlencode({'run': outcome.run.id})}")
-        return await self._rendered(visit, outcome)
+            response: Response = see_other(f"/if/flow/{plan.slug}/?{urlencode({'run': outcome.run.id})}")
+        else:
+            response = await self._rendered(visit, outcome)
+        set_cookies(response, visit, plan, outcome.effects)
+        return response
 
     async def _run(self, visit: Visit, plan: Plan, fields: dict[str, str]) -> Run | None:
         run_id = visit.request.query_params.get("run")
@@ -131,6 +136,8 @@ class FlowPages:
         outcome = await self._executor.begin(plan, intent, visitor, visit.browser.secret)
         if isinstance(outcome, Finished):
             return self._finished(visit, outcome)
+        if isinstance(outcome, Denied):
+            return self._sent_away(visit, plan, after_denial(outcome, visit))
         again = Shown(outcome.run, outcome.question, {"": notice} if notice else {})
         return await self._rendered(visit, again, fields, status)
 
@@ -176,33 +183,8 @@ class FlowPages:
             response = self._forms.page(visit, "flows/moved.html", address=effects.base_url, resume=intent.resume)
         else:
             response = see_other((effects.base_url or "") + intent.resume)
-        secure = visit.secure if effects.base_url is None else urlsplit(effects.base_url).scheme == "https"
-        if effects.login is not None:
-            response.headers.append("Set-Cookie", LOGIN.header(effects.login, secure))
-        elif effects.signed_out:
-            response.headers.append("Set-Cookie", LOGIN.cleared(visit.secure))
-        if effects.device is not None:
-            seconds = int(LIFETIME.total_seconds())
-            response.headers.append("Set-Cookie", DEVICE.header(effects.device, secure, max_age=seconds))
-        if finished.run.plan.slug == SETUP_FLOW:
-            response.headers.append("Set-Cookie", SETUP.cleared(visit.secure))
+        set_cookies(response, visit, finished.run.plan, effects)
         return response
-
-    async def _visitor(self, visit: Visit) -> Visitor:
-        request = visit.request
-        base_url = await self._address.base_url()
-        cookies = "; ".join(request.headers.getlist("cookie"))
-        return Visitor(
-            client_ip=visit.client.ip or None,
-            user_agent=request.headers.get("user-agent", ""),
-            shared_peer=visit.client.undeclared is not None,
-            session=visit.session,
-            device=single(cookies, DEVICE.name(visit.secure)),
-            setup_code=single(cookies, SETUP.name(visit.secure)),
-            address=base_url or f"{visit.client.scheme}://{visit.client.host}",
-            address_settled=base_url is not None,
-            own_wish=self._own_wish(visit),
-        )
 
     def _own_wish(self, visit: Visit) -> bool:
         """Whether the person themself came here: by a link of this site, by typing the address, or with a ticket.

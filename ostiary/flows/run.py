@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ostiary.directory.models import User
+from ostiary.directory.naming import ANY_NAME, Naming
 from ostiary.flows.intent import Intent
 from ostiary.flows.plan import Plan, PlannedStage
 from ostiary.sessions.lifecycle import LiveSession
@@ -19,22 +20,34 @@ class Pending:
     """Who is signing in. ``user_id`` is None for a name that nobody has: such a run goes on, and never arrives.
 
     ``proved`` lists what the person has shown so far; ``epoch`` is their password's age in microseconds when they did.
+    ``naming`` says by what the typed name may name somebody, ``known_as`` what a page calls them.
     """
 
     typed: str
     user_id: int | None = None
     proved: tuple[str, ...] = ()
     epoch: int = 0
+    naming: Naming = ANY_NAME
+    known_as: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What a page calls the person: what they typed, unless it may say more."""
+        return self.known_as or self.typed
 
     @classmethod
     def proven(cls, user: User, proof: str, typed: str) -> "Pending":
         """A person who has just shown ``proof``, such as ``password``."""
-        return cls(typed, user.id, (proof,), epoch(user))
+        return cls(typed, user.id, (proof,), epoch(user), known_as=user.username)
 
 
 @dataclass(frozen=True)
 class Run:
-    """``position`` is the stage whose turn it is; ``id`` the stored row's, None before the first successful post."""
+    """``position`` is the stage whose turn it is; ``id`` the stored row's, None before the first successful post.
+
+    ``left_out`` are the stages (by position) that policies left out when it began, ``failures`` the wrong answers so
+    far.
+    """
 
     plan: Plan
     intent: Intent
@@ -42,6 +55,8 @@ class Run:
     position: int = 0
     pending: Pending | None = None
     id: str | None = None
+    left_out: tuple[int, ...] = ()
+    failures: int = 0
 
     @property
     def stage(self) -> PlannedStage | None:
@@ -71,40 +86,58 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Question:
-    """What to show: the template of a stage type and its values."""
+    """What to show. People get the template of a stage type and its values; programs get a challenge, in authentik's
+    words: its ``component`` and the fields that this stage fills.
+    """
 
     template: str
     values: dict[str, Any] = field(default_factory=dict)
+    component: str = ""
+    challenge: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Again:
     """The answer was not good enough: one sentence for each field, or ``""`` for the whole form.
 
-    ``status`` is HTTP's word for it, for those who speak HTTP.
+    ``status`` is HTTP's word for it, for those who speak HTTP. A run ends at the ``most``-th wrong answer.
     """
 
     errors: dict[str, str]
     status: int = 400
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Deny:
+    """The flow ends here, and the visitor is told so."""
+
+    message: str
 
 
 @dataclass(frozen=True)
 class Effects:
     """What the browser has to be told: cookie values to set, and a destination that overrules the intent's.
 
-    ``login`` is a new login's cookie value; ``signed_out`` says that the login has ended.
+    ``login`` is a new login's cookie value; ``signed_out`` says that the login has ended. ``login_seconds`` is how long
+    the browser keeps the cookie, None for as long as it runs; ``device_seconds`` likewise.
     """
 
     login: str | None = None
+    login_seconds: int | None = None
     device: str | None = None
+    device_seconds: int | None = None
     signed_out: bool = False
     base_url: str | None = None
 
     def joined(self, later: "Effects") -> "Effects":
         """Both, the later one winning."""
+        login, device = later if later.login else self, later if later.device else self
         return Effects(
-            login=later.login or self.login,
-            device=later.device or self.device,
+            login=login.login,
+            login_seconds=login.login_seconds,
+            device=device.device,
+            device_seconds=device.device_seconds,
             signed_out=later.signed_out or self.signed_out,
             base_url=later.base_url or self.base_url,
         )
@@ -124,7 +157,7 @@ class Stage(Protocol):
     async def ask(self, run: Run, stage: PlannedStage, visitor: Visitor) -> Question | None:
         """What to show, or None if there is nothing to ask: then ``act`` runs at once, with no fields."""
 
-    async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again:
+    async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again | Deny:
         """Judges the answer. Without fields it may only do what needs no answer."""
 
 

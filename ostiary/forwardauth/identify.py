@@ -54,7 +54,7 @@ class Identify:
 
     def _is_idle(self, entry: Entry, now: datetime) -> Load[bool]:
         login = entry.login
-        if now - login.last_used >= self._idle:
+        if login.ends_when_idle and now - login.last_used >= self._idle:
             # Another worker may know better; a login is never refused as idle on this one's word alone.
             last_used = yield from self._table.load_last_used(login.id)
             if last_used is None or now - last_used >= self._idle:
@@ -72,7 +72,8 @@ class Identify:
     def until(self, entry: Entry) -> datetime:
         """The moment at which what was found about a session has to be looked at again."""
         login = entry.login
-        return min(entry.expires, login.expires, login.last_used + self._idle)
+        ends = min(entry.expires, login.expires)
+        return min(ends, login.last_used + self._idle) if login.ends_when_idle else ends
 
 
 def _belongs(entry: Entry, served: Served, host_key: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import aliased
 
 from ostiary.directory.impersonation import may_impersonate
@@ -100,14 +100,17 @@ class Sessions:
         client_ip: str | None,
         user_agent: str,
         replaces: str | None,
+        lasts: timedelta | None = None,
     ) -> str:
-        """Starts a login and returns its cookie value, always a new one.
+        """Starts a login and returns its cookie value, always a new one. One that ``lasts`` so long does not end
+        because it lay idle.
 
         ``replaces`` is the id of the browser's login so far. Another person's ends, with its applications. The same
         person's goes on under the new value, so that a second tab does not close what the first has just opened.
         """
         value, token_hash = self.mint()
         now = self._clock.now()
+        length = {"expires": now + (lasts or self._absolute), "ends_when_idle": lasts is None}
         if replaces is not None:
             renewed = (
                 update(Session)
@@ -117,7 +120,7 @@ class Sessions:
                     authenticated=now,
                     method=method,
                     last_used=now,
-                    expires=now + self._absolute,
+                    **length,
                 )
                 .returning(Session.id)
             )
@@ -135,7 +138,7 @@ class Sessions:
                 authenticated=now,
                 method=method,
                 last_used=now,
-                expires=now + self._absolute,
+                **length,
                 client_ip=client_ip,
                 user_agent=user_agent[:512],
             )
@@ -170,7 +173,7 @@ class Sessions:
         other: User | None = row[2]
         now = self._clock.now()
         last_used = self._use.noted(session.id, session.last_used)
-        if now >= session.expires or now - last_used >= self._idle:
+        if now >= session.expires or (session.ends_when_idle and now - last_used >= self._idle):
             return None
         if other is not None and not await may_impersonate(r, other.id, user.id):
             return None
@@ -227,17 +230,22 @@ class Sessions:
 
     async def end_others(self, w: Writing, user_id: int, keep: str | None) -> None:
         """Ends a person's logins except ``keep``, inside the transaction that changes their credentials."""
-        mine = select(Session.id).where(_of(user_id))
-        if keep is not None:
-            mine = mine.where(Session.id != keep)
-        await self._end(w, list(await w.scalars(mine)), "credentials changed")
+        await self._end(w, await _others(w, user_id, keep), "credentials changed")
+
+    async def end_elsewhere(self, w: Writing, user_id: int, keep: str | None, *, by: Actor) -> None:
+        """Ends a person's logins except ``keep``, with an event, inside the transaction that signs them in anew."""
+        ended = await self._end(w, await _others(w, user_id, keep), "signed in elsewhere")
+        if ended:
+            about = {"user_id": user_id, "sessions": len(ended), "reason": "signed in elsewhere"}
+            await record(w, self._clock, Action.LOGOUT, _ROOM, by, **about)
 
     async def expire(self) -> int:
         """Ends the logins whose time is up; a job calls it. How many there were."""
         await self.flush()
         now = self._clock.now()
         async with self._database.writing() as w:
-            over = or_(Session.expires <= now, Session.last_used <= now - self._idle)
+            idle = and_(Session.ends_when_idle, Session.last_used <= now - self._idle)
+            over = or_(Session.expires <= now, idle)
             return len(await self._end(w, list(await w.scalars(select(Session.id).where(over).limit(1000))), "expired"))
 
     async def end_unallowed(self) -> int:
@@ -274,3 +282,10 @@ class Sessions:
 def _of(user_id: int) -> ColumnElement[bool]:
     """A person's logins, and those in which they act as somebody else."""
     return or_(Session.user_id == user_id, Session.impersonator_id == user_id)
+
+
+async def _others(w: Writing, user_id: int, keep: str | None) -> list[str]:
+    theirs = select(Session.id).where(_of(user_id))
+    if keep is not None:
+        theirs = theirs.where(Session.id != keep)
+    return list(await w.scalars(theirs))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ostiary.storage.base import Base, Id
@@ -26,6 +26,9 @@ class Session(Base):
     method: Mapped[str] = mapped_column(String(32))
     last_used: Mapped[datetime]
     expires: Mapped[datetime] = mapped_column(index=True, comment="absolute end")
+    ends_when_idle: Mapped[bool] = mapped_column(
+        default=True, server_default=true(), comment="false where the sign-in itself said how long it lasts"
+    )
     client_ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str] = mapped_column(String(512), default="")
 

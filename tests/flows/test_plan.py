@@ -34,6 +34,7 @@ def test_a_flow_with_a_stage_that_does_not_exist_is_refused() -> None:
         ("none", Admission.WELCOME, Admission.WELCOME),
         ("require_authenticated", Admission.SIGN_IN_FIRST, Admission.WELCOME),
         ("require_unauthenticated", Admission.WELCOME, Admission.SIGNED_IN_ALREADY),
+        ("require_superuser", Admission.SIGN_IN_FIRST, Admission.NOT_ALLOWED),
     ],
 )
 def test_a_requirement_is_honoured(requirement: str, stranger: Admission, signed_in: Admission) -> None:
@@ -41,7 +42,7 @@ def test_a_requirement_is_honoured(requirement: str, stranger: Admission, signed
     assert admission(requirement, signed_in=True) is signed_in
 
 
-@pytest.mark.parametrize("requirement", ["require_superuser", "require_outpost", "require_token", "", "NONE"])
+@pytest.mark.parametrize("requirement", ["require_redirect", "require_outpost", "require_token", "", "NONE"])
 def test_a_requirement_that_cannot_be_judged_is_refused(requirement: str) -> None:
     with pytest.raises(Refused) as refused:
         admission(requirement, signed_in=True)

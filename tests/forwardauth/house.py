@@ -201,7 +201,7 @@ class House:
             user_id = await r.scalar(select(User.id).where(User.username == username))
         await self.add(Membership, user_id=user_id, group_id=group_id)
 
-    async def login(self, user_id: int, seconds: int = 14 * 86400) -> str:
+    async def login(self, user_id: int, seconds: int = 14 * 86400, *, ends_when_idle: bool = True) -> str:
         """A live login of this person."""
         now = self.clock.now()
         login_id: str = await self.add(
@@ -213,6 +213,7 @@ class House:
             method="password",
             last_used=now,
             expires=now + timedelta(seconds=seconds),
+            ends_when_idle=ends_when_idle,
         )
         return login_id
 

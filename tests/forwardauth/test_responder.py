@@ -237,6 +237,16 @@ async def test_what_time_ends_is_ended_by_the_clock(house: House) -> None:
         assert " ".join(map(str, found)) == answers
 
 
+async def test_a_login_that_says_how_long_it_lasts_does_not_end_by_lying_idle(house: House) -> None:
+    door = await house.application()
+    lasting = await house.login(await house.person(), seconds=2 * IDLE, ends_when_idle=False)
+    cookie = await door.session(lasting, expires=house.clock.now() + timedelta(seconds=3 * IDLE))
+    for seconds, status in ((0, 200), (2 * IDLE - 1, 200), (1, 401)):
+        house.clock.advance(seconds)
+        await house.let_know()
+        assert (await house.ask(cookie=cookie)).status == status
+
+
 async def test_use_is_noted_once_a_minute_and_keeps_a_login_alive(house: House) -> None:
     cookie = await inside(house)
     for _ in range(4):

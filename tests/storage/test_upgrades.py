@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
+from ostiary.flows.models import Flow, Stage, StageBinding
 from ostiary.storage.engine import open_engine
 from ostiary.storage.migrate import alone, lay_triggers, upgrade
+from ostiary.storage.session import Database
 
 
 def _before_0005(connection: Connection) -> None:
@@ -87,3 +89,40 @@ async def test_people_their_logins_and_tokens_stay_as_they_were(kind: str, make_
     for step in (_before_people, _after_people):
         async with alone(url) as connection:
             await connection.run_sync(step)
+
+
+def _before_flows(connection: Connection) -> None:
+    upgrade(connection, "0012_0_1_blueprints")
+    flow = "'default-authentication-flow', 'Welcome', 'Sign in', 'authentication', 'none'"
+    connection.execute(text(f"INSERT INTO flows VALUES ('f1', {flow})"))
+    for stage in (
+        """'s1', 'name', 'identification', '{"password_stage": "word"}'""",
+        """'s2', 'other', 'identification', '{"password_stage": "gone"}'""",
+        """'s3', 'word', 'password', '{}'""",
+    ):
+        connection.execute(text(f"INSERT INTO stages VALUES ({stage})"))
+    connection.execute(text("INSERT INTO flow_stage_bindings VALUES ('b1', 'f1', 's1', 10)"))
+
+
+def _after_flows(connection: Connection) -> None:
+    upgrade(connection)
+    lay_triggers(connection)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_stages_refer_to_each_other_by_id(kind: str, make_empty: Callable[[str], str]) -> None:
+    url = make_empty(kind)
+    for step in (_before_flows, _after_flows):
+        async with alone(url) as connection:
+            await connection.run_sync(step)
+    engine = open_engine(url)
+    database = Database(engine)
+    async with database.reading() as r:
+        configs = {stage.name: stage.config for stage in await r.scalars(select(Stage))}
+        flow, binding = (await r.scalars(select(Flow))).one(), (await r.scalars(select(StageBinding))).one()
+    # A name that no stage has still asks for a password, as it did.
+    assert configs == {"name": {"password_stage": "s3"}, "other": {"password_stage": "gone"}, "word": {}}
+    assert (flow.denied_action, flow.policy_engine_mode, flow.background) == ("message_continue", "any", "")
+    assert (binding.evaluate_on_plan, binding.re_evaluate_policies) == (False, True)
+    assert (binding.order, binding.invalid_response_action) == (10, "retry")
+    await database.close()

@@ -4,7 +4,7 @@ from ostiary.directory.bootstrap import USERNAME
 from ostiary.directory.setup import Setup
 from ostiary.events.record import Actor
 from ostiary.flows.plan import PlannedStage
-from ostiary.flows.run import Again, Effects, Next, Pending, Question, Run, Visitor
+from ostiary.flows.run import Again, Deny, Effects, Next, Pending, Question, Run, Visitor
 from ostiary.kit.errors import Conflict, InvalidInput
 from ostiary.kit.urls import parse_origin
 
@@ -29,9 +29,11 @@ class InitialSetup:
                 "address_settled": visitor.address_settled,
                 "username": USERNAME,
             },
+            "ak-stage-prompt",
+            {"fields": _prompts(visitor)},
         )
 
-    async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again:
+    async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again | Deny:
         """Checks every field, then does it all in one transaction."""
         code = fields.get("code", "").strip() or visitor.setup_code
         password, repeated = fields.get("password", ""), fields.get("password_repeat", "")
@@ -54,3 +56,27 @@ class InitialSetup:
         # Until now any address would do; from now on there is one.
         moved = None if visitor.address_settled else str(parse_origin(base_url))
         return Next(Pending.proven(user, "setup", user.username), Effects(base_url=moved))
+
+
+def _prompts(visitor: Visitor) -> list[dict[str, object]]:
+    """The fields of the form, as authentik describes prompts."""
+    fields = [
+        ("code", "Set-up code", "text", not visitor.setup_code, ""),
+        ("base_url", "Address", "text", not visitor.address_settled, visitor.address),
+        ("email", "E-mail", "email", True, ""),
+        ("password", "Password", "password", True, ""),
+        ("password_repeat", "Password again", "password", True, ""),
+    ]
+    return [
+        {
+            "field_key": key,
+            "label": label,
+            "type": kind,
+            "required": required,
+            "placeholder": "",
+            "initial_value": value,
+            "order": order,
+            "sub_text": "",
+        }
+        for order, (key, label, kind, required, value) in enumerate(fields)
+    ]

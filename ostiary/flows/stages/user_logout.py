@@ -1,7 +1,8 @@
 """Ends the login, and with it every application."""
 
+from ostiary.flows.intent import HOME
 from ostiary.flows.plan import PlannedStage
-from ostiary.flows.run import Again, Effects, Next, Question, Run, Visitor
+from ostiary.flows.run import Again, Deny, Effects, Next, Question, Run, Visitor
 from ostiary.sessions.lifecycle import Sessions
 
 
@@ -15,9 +16,16 @@ class UserLogout:
         """Asks whether the person means it, unless it is known that they do: another site can send anybody here."""
         if visitor.session is None or visitor.own_wish:
             return None
-        return Question("flows/user_logout.html", {"username": visitor.session.username})
+        username = visitor.session.username
+        return Question(
+            "flows/user_logout.html",
+            {"username": username},
+            # authentik asks nobody. Of its components, this one is about ending a login; any answer is a yes.
+            "ak-stage-session-end",
+            {"pending_user": username, "pending_user_avatar": "", "overview_url": HOME},
+        )
 
-    async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again:
+    async def act(self, run: Run, stage: PlannedStage, fields: dict[str, str], visitor: Visitor) -> Next | Again | Deny:
         """Ends the login. Whoever has none is signed out already."""
         if visitor.session is not None:
             await self._sessions.end(
