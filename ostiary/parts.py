@@ -23,6 +23,7 @@ from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.setup import Setup
 from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
+from ostiary.events.custom import CustomEvents
 from ostiary.flows import defaults
 from ostiary.flows.verbs import FlowVerbs, flow_verbs
 from ostiary.keys.keyring import Keyring
@@ -78,6 +79,7 @@ class Parts:
     keyring: Keyring
     flows: FlowVerbs
     system: System
+    custom_events: CustomEvents
     outposts: Outposts
     service_connections: ServiceConnections
 
@@ -158,6 +160,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         system=System(
             database=database, clock=clock, base_url=settings.web.base_url, retention=settings.events.retention
         ),
+        custom_events=CustomEvents(database=database, clock=clock),
         outposts=Outposts(database=database, clock=clock),
         service_connections=ServiceConnections(database=database, clock=clock, secrets=secrets),
     )

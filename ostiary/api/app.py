@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ostiary.api import errors, property_mappings, rbac
+from ostiary.api import admin, errors, events, outposts, property_mappings, rbac
 from ostiary.api.caller import CSRF_HEADER, Callers
 from ostiary.api.operations import Operations
 from ostiary.kit.errors import InvalidInput, OstiaryError
@@ -17,6 +17,9 @@ from ostiary.objects.rooms import Rooms
 def operations(kinds: Kinds, rooms: Rooms) -> Operations:
     """Every operation, with who may call it."""
     built = Operations(made=rbac.initial_permissions(rooms))
+    admin.mount(built, kinds, rooms)
+    events.mount(built, kinds, rooms)
+    outposts.mount(built, kinds, rooms)
     property_mappings.mount(built, kinds, rooms)
     rbac.mount(built, kinds, rooms)
     built.close()
@@ -54,7 +57,7 @@ class Before:
         except OstiaryError as error:
             await errors.answer(error)(scope, receive, send)
             return
-        scope.setdefault("state", {}).update(caller=caller, visit=visit)
+        scope.setdefault("state", {}).update(caller=caller, visit=visit, database=self._callers.database)
         proof = None
         if visit is not None and visit.session is not None:
             proof = self._callers.csrf(visit).encode()

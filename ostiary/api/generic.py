@@ -263,7 +263,7 @@ def narrowed(kind: Kind, query: Select[Any], search: str | None, given: Mapping[
 
 def ordered(kind: Kind, wish: str | None) -> list[Any]:
     """The columns to order by, with the primary key last, so that pages never overlap."""
-    names = [name for name in (wish or next(iter(kind.ordering), "")).split(",") if name]
+    names = [name for name in (wish or kind.default_order or next(iter(kind.ordering), "")).split(",") if name]
     columns = []
     for name in names:
         column = kind.ordering.get(name.removeprefix("-"))

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, TypeVar
 
-from fastapi import Query
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+
+from ostiary.system.registry import current
 
 T = TypeVar("T")
 
 PAGE_SIZE: Final = 20
-LARGEST_PAGE: Final = 100
 
 
 class Pagination(BaseModel):
@@ -60,11 +61,20 @@ class Wanted:
         )
 
 
-def wanted(
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1, page_size: Annotated[int, Query(ge=1)] = PAGE_SIZE
+async def wanted(
+    request: Request,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    page_size: Annotated[int | None, Query(ge=1)] = None,
 ) -> Wanted:
-    """From the query parameters."""
-    return Wanted(page, min(page_size, LARGEST_PAGE))
+    """From the query parameters, within what the administrators set."""
+    async with request.state.database.reading() as r:
+        settings = await current(r)
+    size = settings.pagination_default_page_size if page_size is None else page_size
+    return Wanted(page, min(size, settings.pagination_max_page_size))
+
+
+Sized = Annotated[Wanted, Depends(wanted)]
+"""The parameter by which an operation gets the page that is asked for."""
 
 
 def page_of(results: list[Any], asked: Wanted) -> dict[str, Any]:

@@ -141,7 +141,7 @@ MODELS: Final[Mapping[str, Model]] = {
         Model("authentik_outposts.outpostserviceconnection", "Outpost Service-Connection", _VIEW_DELETE),
         Model("authentik_outposts.kubernetesserviceconnection", "Kubernetes Service-Connection"),
         Model("authentik_outposts.dockerserviceconnection", "Docker Service-Connection"),
-        Model("authentik_events.event", "Event", single=False),
+        Model("authentik_events.event", "Event", ("view", "add"), single=False),
         Model("authentik_blueprints.blueprintinstance", "Blueprint Instance", _VIEW),
         Model(
             "authentik_rbac.role",

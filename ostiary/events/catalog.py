@@ -29,11 +29,74 @@ class Action(StrEnum):
     CONFIGURATION_WARNING = "configuration_warning"
     SETUP_COMPLETED = "setup_completed"
     DATA_RESTORED = "data_restored"
+    CUSTOM = "custom_"
+
+    @property
+    def in_the_api(self) -> str:
+        """The name of authentik's that clients of the API know it by."""
+        if self in AUTHENTIKS:
+            return str(self)
+        return _NEAREST.get(self, str(Action.CUSTOM))
 
     @property
     def sentence(self) -> str:
         """What happened when an event of this kind is written."""
         return _SENTENCES[self]
+
+
+AUTHENTIKS: Final[Mapping[str, str]] = {
+    "login": "Login",
+    "login_failed": "Login Failed",
+    "logout": "Logout",
+    "user_write": "User Write",
+    "user_offboarded": "User Offboarded",
+    "suspicious_request": "Suspicious Request",
+    "password_set": "Password Set",
+    "secret_view": "Secret View",
+    "secret_rotate": "Secret Rotate",
+    "invitation_used": "Invite Used",
+    "authorize_application": "Authorize Application",
+    "source_linked": "Source Linked",
+    "impersonation_started": "Impersonation Started",
+    "impersonation_ended": "Impersonation Ended",
+    "flow_execution": "Flow Execution",
+    "policy_execution": "Policy Execution",
+    "policy_exception": "Policy Exception",
+    "property_mapping_exception": "Property Mapping Exception",
+    "system_task_execution": "System Task Execution",
+    "system_task_exception": "System Task Exception",
+    "system_exception": "System Exception",
+    "configuration_error": "Configuration Error",
+    "configuration_warning": "Configuration Warning",
+    "model_created": "Model Created",
+    "model_updated": "Model Updated",
+    "model_deleted": "Model Deleted",
+    "email_sent": "Email Sent",
+    "update_available": "Update Available",
+    "export_ready": "Export Ready",
+    "review_initiated": "Review Initiated",
+    "review_overdue": "Review Overdue",
+    "review_attested": "Review Attested",
+    "review_completed": "Review Completed",
+    "access_request_created": "Access Request Created",
+    "access_request_approved": "Access Request Approved",
+    "access_request_denied": "Access Request Denied",
+    "access_request_revoked": "Access Request Revoked",
+    "custom_": "Custom",
+}
+"""authentik's actions, the only ones that its clients can read, with what people call them."""
+
+# Ours that authentik has no name for, by the nearest that it has; any other of ours is `custom_`.
+_NEAREST: Final[Mapping[str, str]] = {
+    "lockout": "suspicious_request",
+    "key_rotate": "secret_rotate",
+    "key_discard": "secret_rotate",
+}
+
+
+def recorded_as(api_name: str) -> list[str]:
+    """The actions that clients of the API know by that name, as they are recorded."""
+    return [str(action) for action in Action if action.in_the_api == api_name]
 
 
 _SENTENCES: Final[Mapping[Action, str]] = {
@@ -58,12 +121,13 @@ _SENTENCES: Final[Mapping[Action, str]] = {
     Action.CONFIGURATION_WARNING: "Something works, but its configuration is likely not what was meant.",
     Action.SETUP_COMPLETED: "The first administrator was set up; the set-up page is closed for good.",
     Action.DATA_RESTORED: "A backup was restored and a new incarnation of the data began.",
+    Action.CUSTOM: "A program told a fact of its own through the API; the part is what it called itself.",
 }
 
 
 def page() -> str:
     """docs/events.md."""
-    rows = "\n".join(f"| `{action}` | {action.sentence} |" for action in Action)
+    rows = "\n".join(f"| `{action}` | `{action.in_the_api}` | {action.sentence} |" for action in Action)
     return f"""# Events
 
 Ostiary keeps an audit log in its database. Whatever changes who may do what writes its event in the same transaction
@@ -76,7 +140,12 @@ the system itself; `cli` is somebody at the command line; of an administrator wh
 administrator, and `on_behalf_of` names that person), the client's address, and a context. It holds copies, not
 references, and outlives what it names. Passwords, keys, codes and cookie values are never in it.
 
-| action | what happened |
-|---|---|
+The API has authentik's names, because its clients can read no others; where ours is another, the context's `action`
+holds ours. A program with the permission `authentik_events.add_event` may add `custom_` events, which are always its
+own: nobody says who did it, or when. **No event can be changed or deleted**, whatever authentik's API offers: such a
+request is refused (403, `event.immutable`).
+
+| action | in the API | what happened |
+|---|---|---|
 {rows}
 """

@@ -37,22 +37,22 @@ SYSTEM = Actor(None, None)
 COMMAND = Actor(None, "cli")
 
 
-async def record(w: Writing, clock: Clock, action: Action, room: str, actor: Actor, **context: Any) -> None:
+async def record(w: Writing, clock: Clock, action: Action, room: str, actor: Actor, **context: Any) -> Event:
     """Adds the event to the caller's transaction. ``context`` holds JSON values; long texts are cut.
 
     Raises ValueError for a context key that names a secret: not even a masked one belongs here.
     """
-    w.add(
-        Event(
-            created=clock.now(),
-            action=str(action),
-            room=room,
-            user=_user(actor),
-            client_ip=actor.client_ip,
-            context=_cleaned_mapping(context, 0),
-            xid=cast(cast(func.pg_current_xact_id(), Text), BigInteger) if _on_postgresql(w) else None,
-        )
+    event = Event(
+        created=clock.now(),
+        action=str(action),
+        room=room,
+        user=_user(actor),
+        client_ip=actor.client_ip,
+        context=_cleaned_mapping(context, 0),
+        xid=cast(cast(func.pg_current_xact_id(), Text), BigInteger) if _on_postgresql(w) else None,
     )
+    w.add(event)
+    return event
 
 
 def _on_postgresql(w: Writing) -> bool:

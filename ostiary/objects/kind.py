@@ -182,6 +182,8 @@ class Kind:
     """Columns that a search looks into."""
     ordering: ClassVar[Mapping[str, Any]] = {}
     """Name → column that lists may be ordered by; the first is the default."""
+    default_order: ClassVar[str] = ""
+    """What lists are ordered by where nobody says, if it is not the first, such as ``-created``."""
     filters: ClassVar[Mapping[str, Filter]] = {}
     identifiers: ClassVar[Mapping[str, Any]] = {}
     """Name → column by which a blueprint may find an object, besides ``pk``."""

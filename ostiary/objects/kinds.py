@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
+from ostiary.objects.events import EventKind
 from ostiary.objects.initial_permissions import InitialPermissionsKind
 from ostiary.objects.kind import Kind
+from ostiary.objects.outposts import OutpostKind
 from ostiary.objects.roles import Roles
 from ostiary.objects.rooms import Rooms
 from ostiary.objects.scope_mappings import ScopeMappings
+from ostiary.objects.service_connections import AnyConnections, DockerConnections, KubernetesConnections
 
 
 class Kinds(Mapping[str, Kind]):
@@ -31,4 +34,9 @@ def all_kinds(rooms: Rooms) -> Kinds:
         ScopeMappings(rooms.mappings),
         Roles(rooms.roles),
         InitialPermissionsKind(rooms.initial),
+        OutpostKind(rooms.outposts),
+        AnyConnections(rooms.service_connections),
+        KubernetesConnections(rooms.service_connections),
+        DockerConnections(rooms.service_connections),
+        EventKind(rooms.custom_events),
     )

@@ -4,9 +4,13 @@ from typing import Protocol
 
 from ostiary.directory.initial_permissions import Initial
 from ostiary.directory.roles import Roles
+from ostiary.events.custom import CustomEvents
 from ostiary.kit.clock import Clock
 from ostiary.mappings.registry import Mappings
+from ostiary.outposts.connections import ServiceConnections
+from ostiary.outposts.registry import Outposts
 from ostiary.storage.session import Database
+from ostiary.system.registry import System
 
 
 class Rooms(Protocol):
@@ -26,3 +30,15 @@ class Rooms(Protocol):
 
     @property
     def mappings(self) -> Mappings: ...
+
+    @property
+    def custom_events(self) -> CustomEvents: ...
+
+    @property
+    def outposts(self) -> Outposts: ...
+
+    @property
+    def service_connections(self) -> ServiceConnections: ...
+
+    @property
+    def system(self) -> System: ...

@@ -71,6 +71,10 @@ class Outposts:
                 new["service_connection_id"] = values["service_connection"]
                 await _check_connection(w, values["service_connection"])
             changes = {key: [getattr(outpost, key), one] for key, one in new.items() if getattr(outpost, key) != one}
+            if "config" in changes:
+                # Its keys alone: annotations and labels below them may be called anything.
+                old, now = changes["config"]
+                changes["config"] = sorted(key for key in {*old, *now} if old.get(key) != now.get(key))
             for key in changes:
                 setattr(outpost, key, new[key])
             await _flush(w)
@@ -130,7 +134,7 @@ def token_identifier(outpost: Outpost) -> str:
 
 async def _serve(w: Writing, outpost: Outpost, providers: Sequence[int]) -> None:
     wanted = set(providers)
-    types = dict((await w.execute(select(Provider.id, Provider.type).where(Provider.id.in_(wanted)))).tuples().all())
+    types = dict((await w.execute(select(Provider.id, Provider.type).where(Provider.id.in_(wanted)))).all())
     for provider_id in sorted(wanted):
         if provider_id not in types:
             raise InvalidInput(

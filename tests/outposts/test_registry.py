@@ -40,8 +40,9 @@ async def test_made_changed_deleted(
     outposts: Outposts, connections: ServiceConnections, provider_id: int, database: Database
 ) -> None:
     cluster = await connections.create("kubernetes", {"name": "Cluster", "local": True}, by=COMMAND)
+    config = {"log_level": "debug", "kubernetes_ingress_annotations": {"cookie-secret": "x"}}
     made = await outposts.create(
-        " Edge ", providers=[provider_id], config={"log_level": "debug"}, service_connection=cluster.id, by=COMMAND
+        " Edge ", providers=[provider_id], config=config, service_connection=cluster.id, by=COMMAND
     )
     async with database.reading() as r:
         assert await providers_of(r, [made.id]) == {made.id: [provider_id]}
@@ -56,7 +57,7 @@ async def test_made_changed_deleted(
     assert [context.get("changes") for context in told] == [
         {
             "name": ["Edge", "Rim"],
-            "config": [{"log_level": "debug"}, {}],
+            "config": ["kubernetes_ingress_annotations", "log_level"],
             "service_connection_id": [cluster.id, None],
             "providers": [[provider_id], []],
         },
