@@ -1,0 +1,57 @@
+"""What clients receive has exactly authentik's keys.
+
+The Python client ignores a key that it does not know; the Go client, and with it the Terraform provider, refuses the
+whole answer (`DisallowUnknownFields`). Both refuse an answer without a required key.
+"""
+
+import typing
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import MagicMock
+
+import authentik_client
+import pytest
+from pydantic import BaseModel
+
+from ostiary.objects.kind import Kind
+from ostiary.objects.kinds import all_kinds
+
+ROOMS: Any = MagicMock()
+KINDS = all_kinds(ROOMS)
+
+
+def inside(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field's type speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for one in typing.get_args(annotation):
+        yield from inside(one)
+
+
+def shapes(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """A model and all below it, by name."""
+    found: dict[str, type[BaseModel]] = {}
+    waiting = [model]
+    while waiting:
+        one = waiting.pop()
+        if found.setdefault(one.__name__, one) is one:
+            waiting += [
+                below
+                for field in one.model_fields.values()
+                for below in inside(field.annotation)
+                if below not in found.values()
+            ]
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_answers_have_exactly_the_keys_of_authentik(kind: Kind) -> None:
+    assert hasattr(authentik_client, kind.shown.__name__), "a shape is called like authentik's"
+    for name, ours in shapes(kind.shown).items():
+        theirs = getattr(authentik_client, name, None)
+        if theirs is None:
+            continue
+        known = {info.alias or field: info for field, info in theirs.model_fields.items()}
+        assert set(ours.model_fields) <= set(known), f"{name}: strict clients refuse other keys"
+        required = {field for field, info in known.items() if info.is_required()}
+        assert required <= set(ours.model_fields), f"{name}: clients refuse an answer without these"
