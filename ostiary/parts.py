@@ -9,6 +9,7 @@ import ostiary
 import ostiary.schema
 from ostiary.applications.bindings import Bindings
 from ostiary.applications.path_secrets import PathSecrets
+from ostiary.applications.providers import Providers
 from ostiary.applications.registry import Applications
 from ostiary.directory.bootstrap import Bootstrap, Given
 from ostiary.directory.credentials import Credentials
@@ -28,6 +29,7 @@ from ostiary.flows import defaults
 from ostiary.flows.verbs import FlowVerbs, flow_verbs
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
+from ostiary.mappings import managed
 from ostiary.mappings.registry import Mappings
 from ostiary.outposts import embedded
 from ostiary.outposts.connections import ServiceConnections
@@ -73,6 +75,7 @@ class Parts:
     impersonation: Impersonation
     policies: Policies
     mappings: Mappings
+    providers: Providers
     applications: Applications
     bindings: Bindings
     path_secrets: PathSecrets
@@ -111,6 +114,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         await versions.note(w, clock, ostiary.__version__)
         await defaults.ensure(w)
         await embedded.ensure(w)
+        await managed.ensure(w, clock)
         await keyring.ensure(w)
         await bootstrap.first_start(w, Given(**settings.bootstrap.model_dump()))
     sessions = Sessions(
@@ -152,6 +156,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         impersonation=Impersonation(database=database, clock=clock, sessions=sessions),
         policies=Policies(database=database, clock=clock),
         mappings=Mappings(database=database, clock=clock),
+        providers=Providers(database=database, clock=clock, base_url=settings.web.base_url),
         applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),
         bindings=Bindings(database=database, clock=clock),
         path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),

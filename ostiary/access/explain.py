@@ -16,6 +16,7 @@ from ostiary.kit.errors import InvalidInput
 from ostiary.kit.expressions import Compiler, Expression, Failed
 from ostiary.mappings import evaluate as mappings
 from ostiary.mappings.evaluate import Mapped
+from ostiary.mappings.models import PropertyMapping
 from ostiary.mappings.registry import by_name as mapping_named
 from ostiary.policies.engine import VOCABULARY, Decision, Kind, Question, Reason, Result, Rule, Subject, as_read, decide
 from ostiary.policies.registry import by_name
@@ -70,13 +71,21 @@ async def explain_policy(r: Reading, username: str, name: str, question: Questio
 
 async def explain_mapping(r: Reading, username: str, name: str) -> str:
     """What a mapping says of a person, or why it fails. Raises `user.not_found`, `mapping.not_found`."""
-    mapping, subject = await mapping_named(r, name), await subject_of(r, await by_username(r, username))
+    mapping = await mapping_named(r, name)
+    answer, successful = await evaluate_mapping(r, await by_username(r, username), mapping)
+    if successful:
+        return f"{mapping.header or mapping.scope}: {answer}"
+    return f"Mapping {name} failed, so {username} is refused by every application that uses it: {answer}"
+
+
+async def evaluate_mapping(r: Reading, user: User, mapping: PropertyMapping) -> tuple[str, bool]:
+    """What a mapping says of a person and True, or why it fails and False."""
+    subject = await subject_of(r, user)
     try:
         asked = Mapped(mapping.name, mapping.header, Compiler(mappings.VOCABULARY).compile_text(mapping.expression))
-        return f"{mapping.header}: {mappings.evaluate(asked, as_read(subject), SEPARATOR)}"
+        return mappings.evaluate(asked, as_read(subject), SEPARATOR), True
     except (InvalidInput, Failed) as error:
-        why = error.reason if isinstance(error, Failed) else "it cannot be read"
-        return f"Mapping {name} failed, so {username} is refused by every application that uses it: {why}"
+        return error.reason if isinstance(error, Failed) else "it cannot be read", False
 
 
 async def subject_of(r: Reading, user: User) -> Subject:

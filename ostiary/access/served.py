@@ -48,7 +48,7 @@ LEFT JOIN users u ON u.id = b.user_id LEFT JOIN groups g ON g.id = b.group_id LE
 """
 _MAPPINGS = """
 SELECT p.provider_id, m.name, m.header, m.expression
-FROM provider_mappings p JOIN property_mappings m ON m.id = p.mapping_id
+FROM provider_mappings p JOIN property_mappings m ON m.id = p.mapping_id AND m.managed IS NULL
 """
 
 

@@ -1,28 +1,37 @@
 """The API whole: every resource mounted, and what stands before all of them."""
 
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ostiary.api import admin, errors, events, outposts, property_mappings, rbac
+from ostiary.api import admin, applications, errors, events, outposts, property_mappings, providers, rbac
 from ostiary.api.caller import CSRF_HEADER, Callers
 from ostiary.api.operations import Operations
 from ostiary.kit.errors import InvalidInput, OstiaryError
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
 
+_OURS: Final[Mapping[bytes, bytes]] = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
+AREAS: Final = (
+    admin,
+    applications,
+    events,
+    outposts,
+    property_mappings,
+    providers,
+    rbac,
+)
+
 
 def operations(kinds: Kinds, rooms: Rooms) -> Operations:
     """Every operation, with who may call it."""
     built = Operations(made=rbac.initial_permissions(rooms))
-    admin.mount(built, kinds, rooms)
-    events.mount(built, kinds, rooms)
-    outposts.mount(built, kinds, rooms)
-    property_mappings.mount(built, kinds, rooms)
-    rbac.mount(built, kinds, rooms)
-    built.close()
+    for area in AREAS:
+        area.mount(built, kinds, rooms)
     return built
 
 
@@ -31,7 +40,7 @@ def application(built: Operations) -> FastAPI:
     app = FastAPI(title="Ostiary", version="3.0.0", openapi_url=None, docs_url=None, redoc_url=None)
     # FastAPI's own correction of a missing slash builds an absolute address from the Host header.
     app.router.redirect_slashes = False
-    app.include_router(built.router)
+    app.include_router(built.router())
     errors.install(app)
     return app
 
@@ -50,25 +59,22 @@ class Before:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        ours = dict(_OURS)
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(name, value) for name, value in message["headers"] if name not in ours]
+                message = {**message, "headers": [*headers, *ours.items()]}
+            await send(message)
+
         try:
             if b"\0" in unquote_to_bytes(scope["raw_path"]) or b"\0" in unquote_to_bytes(scope["query_string"]):
                 raise InvalidInput("api.unreadable", "The address holds a NUL.")
             caller, visit = await self._callers.of(request)
         except OstiaryError as error:
-            await errors.answer(error)(scope, receive, send)
+            await errors.answer(error)(scope, receive, marked)
             return
         scope.setdefault("state", {}).update(caller=caller, visit=visit, database=self._callers.database)
-        proof = None
         if visit is not None and visit.session is not None:
-            proof = self._callers.csrf(visit).encode()
-
-        async def marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [(name, value) for name, value in message["headers"] if name != b"cache-control"]
-                headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-                if proof is not None:
-                    headers.append((CSRF_HEADER.lower().encode(), proof))
-                message = {**message, "headers": headers}
-            await send(message)
-
+            ours[CSRF_HEADER.lower().encode()] = self._callers.csrf(visit).encode()
         await self._app(scope, receive, marked)

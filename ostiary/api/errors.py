@@ -1,7 +1,7 @@
 """Errors in authentik's shapes: a field's faults beside the field, everything else as ``detail`` with ``code``."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse, Response
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound, OstiaryError
 
 _log = structlog.get_logger("api")
-_HEADERS: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class NotBuilt(OstiaryError):
@@ -108,4 +107,4 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def _json(status: int, content: Any) -> JSONResponse:
-    return JSONResponse(content, status_code=status, headers=_HEADERS)
+    return JSONResponse(content, status_code=status)

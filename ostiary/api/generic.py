@@ -18,7 +18,7 @@ from sqlalchemy import Select, func, or_, select
 from starlette.responses import JSONResponse
 
 from ostiary.api.errors import Changed
-from ostiary.api.operations import Asking, Operations, able
+from ostiary.api.operations import Asking, Operations, Who, able
 from ostiary.api.paging import Page, Wanted, wanted
 from ostiary.kit.errors import InvalidInput, NotFound, Refused
 from ostiary.objects.kind import ADD, CHANGE, DELETE, VIEW, Caller, Key, Kind, patched
@@ -41,7 +41,8 @@ class UsedByAnswer(BaseModel):
 
 class Generic:
     """Adds a kind's operations. ``path`` is relative, such as ``/core/users/``; ``prefix`` is the first part of
-    authentik's operation ids; ``key`` the name of the path's parameter; ``does`` the letters of `L C R U P D B`.
+    authentik's operation ids; ``key`` the name of the path's parameter; ``does`` the letters of `L C R U P D B`;
+    ``list_for`` who may look, if not whoever holds the permission: the kind then says which they see.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Generic:
         prefix: str,
         key: str,
         does: str = "LCRUPDB",
+        list_for: Who | None = None,
     ) -> None:
         self._operations = operations
         self._database = database
@@ -74,11 +76,13 @@ class Generic:
         self._page: TypeAdapter[Any] = TypeAdapter(self._page_type)
         item = f"{path}{{{key}}}/"
         makers = {
-            "L": lambda: self._add("GET", path, "list", self._list(), able(kind), answers=self._page_type),
+            "L": lambda: self._add("GET", path, "list", self._list(), list_for or able(kind), answers=self._page_type),
             "C": lambda: self._add(
                 "POST", path, "create", self._create(), able(kind, ADD), status=201, answers=kind.shown
             ),
-            "R": lambda: self._add("GET", item, "retrieve", self._retrieve(), able(kind), answers=kind.shown),
+            "R": lambda: self._add(
+                "GET", item, "retrieve", self._retrieve(), list_for or able(kind), answers=kind.shown
+            ),
             "U": lambda: self._add(
                 "PUT", item, "update", self._update(kind.fields), able(kind, CHANGE), answers=kind.shown
             ),
@@ -108,10 +112,10 @@ class Generic:
             asking: Caller, asked: Wanted, search: str | None, ordering: str | None, **given: Any
         ) -> Response:
             query = narrowed(kind, kind.every(), search, given)
-            visible = kind.visible(asking)
-            if visible is not None:
-                query = query.where(visible)
             async with self._database.reading() as r:
+                visible = await kind.visible(r, asking)
+                if visible is not None:
+                    query = query.where(visible)
                 count = await r.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
                 page = query.order_by(*ordered(kind, ordering)).limit(asked.page_size).offset(asked.offset)
                 rows = (await r.scalars(page)).all()
@@ -230,7 +234,7 @@ async def found(r: Reading, kind: Kind, key: Any, caller: Caller, verb: str = VI
     if isinstance(key, str) and ("\0" in key or len(key) > 255):
         raise _not_found()
     query = kind.every().where(kind.key == key).execution_options(populate_existing=True)
-    visible = kind.visible(caller)
+    visible = await kind.visible(r, caller)
     row = await r.scalar(query if visible is None else query.where(visible))
     if row is None:
         raise _not_found()

@@ -86,8 +86,8 @@ class Operations:
 
     made: Callable[[Kind, Any, Caller], Awaitable[None]] = _nothing
     """Called with each object that a caller made, within the transaction that made it."""
-    router: APIRouter = field(default_factory=lambda: APIRouter(prefix=PREFIX))
     built: list[Operation] = field(default_factory=list)
+    _routes: list[dict[str, Any]] = field(default_factory=list)
 
     def add(
         self,
@@ -109,17 +109,19 @@ class Operations:
             if not who.passes(caller):
                 raise _refused(caller)
 
-        self.router.add_api_route(
-            path,
-            handler,
-            methods=[method],
-            operation_id=name,
-            name=name,
-            status_code=status,
-            response_model=answers,
-            tags=[tag],
-            dependencies=[Depends(guard)],
-            **more,
+        self._routes.append(
+            {
+                "path": path,
+                "endpoint": handler,
+                "methods": [method],
+                "operation_id": name,
+                "name": name,
+                "status_code": status,
+                "response_model": answers,
+                "tags": [tag],
+                "dependencies": [Depends(guard)],
+                **more,
+            }
         )
         self.built.append(Operation(method, path, name, who))
 
@@ -143,14 +145,26 @@ class Operations:
 
         return decorate
 
-    def close(self) -> None:
-        """Adds what authentik has and we do not: each answers 501 to whoever asks, and never does half of it."""
+    def router(self) -> APIRouter:
+        """All of them, and what authentik has and we do not: each of those answers 501, and never does half of it."""
         ours = {(one.method, one.path) for one in self.built}
-        for method, path, name, _ in listed():
-            if (method, path) not in ours:
-                self.router.add_api_route(
-                    path, _not_built, methods=[method], name=name, include_in_schema=False, response_model=None
-                )
+        missing = [
+            {
+                "path": path,
+                "endpoint": _not_built,
+                "methods": [method],
+                "name": name,
+                "include_in_schema": False,
+                "response_model": None,
+            }
+            for method, path, name, _ in listed()
+            if (method, path) not in ours
+        ]
+        router = APIRouter(prefix=PREFIX)
+        # The first that fits answers, so what is spelled out comes before what stands for anything.
+        for route in sorted([*self._routes, *missing], key=lambda route: _open_segments(route["path"])):
+            router.add_api_route(**route)
+        return router
 
 
 def listed() -> Iterator[tuple[str, str, str, bool]]:
@@ -158,6 +172,10 @@ def listed() -> Iterator[tuple[str, str, str, bool]]:
     for line in _LIST.read_text().splitlines():
         mark, method, path, name = line.split(" ")
         yield method, path, name, mark == "+"
+
+
+def _open_segments(path: str) -> list[bool]:
+    return [segment.startswith("{") for segment in path.split("/")]
 
 
 async def _not_built() -> None:

@@ -211,10 +211,10 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         )
         if search:
             query = query.where(models.Role.name.icontains(search, autoescape=True))
-        visible = roles.visible(asking)
-        if visible is not None:
-            query = query.where(visible)
         async with rooms.database.reading() as r:
+            visible = await roles.visible(r, asking)
+            if visible is not None:
+                query = query.where(visible)
             count = await r.scalar(select(func.count()).select_from(query.subquery())) or 0
             page = query.order_by(*ordered(roles, ordering)).limit(asked.page_size).offset(asked.offset)
             shown = (await r.scalars(page)).all()
@@ -252,15 +252,15 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     ) -> dict[str, Any]:
         row = models.RolePermission
         query = select(row).where(row.object_pk != "", row.codename.in_(list(codenames.PERMISSIONS)))
-        seen = roles.visible(asking)
-        if seen is not None:
-            query = query.where(row.role_id.in_(select(models.Role.id).where(seen)))
         if uuid is not None:
             query = query.where(row.role_id == uuid)
         if search:
             query = query.where(row.codename.icontains(search, autoescape=True))
         columns = {"codename": row.codename, "id": row.id, "object_pk": row.object_pk, "model": row.model}
         async with rooms.database.reading() as r:
+            seen = await roles.visible(r, asking)
+            if seen is not None:
+                query = query.where(row.role_id.in_(select(models.Role.id).where(seen)))
             count = await r.scalar(select(func.count()).select_from(query.subquery())) or 0
             page = query.order_by(*_columns(columns, ordering), row.id).limit(asked.page_size).offset(asked.offset)
             rows = (await r.scalars(page)).all()

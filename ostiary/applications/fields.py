@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ostiary.kit.errors import InvalidInput
 from ostiary.kit.urls import parse_origin
@@ -50,6 +50,21 @@ def description(text: str) -> str:
     return _line("description", text)
 
 
+def publisher(text: str) -> str:
+    """Who made it, one line; may be empty."""
+    return _line("publisher", text)
+
+
+def open_in_new_tab(value: Any) -> bool:
+    """Whether its tile opens beside the page that it stands on."""
+    return _boolean("open_in_new_tab", value)
+
+
+def hidden(value: Any) -> bool:
+    """Whether people's pages leave it out, whoever may open it."""
+    return _boolean("hidden", value)
+
+
 def contact(text: str) -> str:
     """Whom a refused person may ask: a name, an address, a web page; may be empty."""
     line = _line("contact", text)
@@ -82,7 +97,7 @@ def policy_engine_mode(text: str) -> str:
     return _one_of("policy_engine_mode", text, ("any", "all"))
 
 
-CLEAN: Final[Mapping[str, Callable[[str], str]]] = {
+CLEAN: Final[Mapping[str, Callable[[Any], Any]]] = {
     "slug": slug,
     "name": name,
     "group": group,
@@ -90,13 +105,16 @@ CLEAN: Final[Mapping[str, Callable[[str], str]]] = {
     "launch_url": launch_url,
     "description": description,
     "contact": contact,
+    "publisher": publisher,
+    "open_in_new_tab": open_in_new_tab,
+    "hidden": hidden,
     "access": access,
     "policy_engine_mode": policy_engine_mode,
 }
-"""Field → what makes its text fit to be stored."""
+"""Field → what makes its value fit to be stored."""
 
 
-def cleaned(values: Mapping[str, str]) -> dict[str, str]:
+def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
     """All of these fields, fit to be stored. Raises `application.*`."""
     unknown = sorted(values.keys() - CLEAN.keys())
     if unknown:
@@ -118,6 +136,12 @@ def _address(field: str, text: str) -> str:
     except InvalidInput as error:
         raise _invalid(field, "use an address such as https://hello.example.com/start.") from error
     return str(origin) + (parts[2] or "")
+
+
+def _boolean(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _invalid(field, "it is true or false.")
+    return value
 
 
 def _one_of(field: str, text: str, words: tuple[str, ...]) -> str:

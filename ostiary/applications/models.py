@@ -43,6 +43,7 @@ class ProxyProvider(Base):
     host_key: Mapped[str] = mapped_column(comment="host[:port] of external_host, the key of a check")
     cookie_domain: Mapped[str] = mapped_column(default="")
     session_seconds: Mapped[int] = mapped_column(default=86_400, comment="longest life of an application session")
+    session_validity: Mapped[str] = mapped_column(default="", server_default="", comment="the same as it was written")
     path: Mapped[str] = mapped_column(
         default="", server_default="", comment="the application's path below its host, such as /grafana, or nothing"
     )
@@ -94,6 +95,9 @@ class Application(Base):
     launch_url: Mapped[str] = mapped_column(default="")
     description: Mapped[str] = mapped_column(default="")
     contact: Mapped[str] = mapped_column(default="", comment="whom a refused person may ask")
+    publisher: Mapped[str] = mapped_column(default="", server_default="", comment="who made it, for people to read")
+    open_in_new_tab: Mapped[bool] = mapped_column(default=False, server_default=false())
+    hidden: Mapped[bool] = mapped_column(default=False, server_default=false(), comment="left out of people's pages")
     enabled: Mapped[bool] = mapped_column(default=True)
     access: Mapped[str] = mapped_column(String(8), comment="everyone or bound")
     policy_engine_mode: Mapped[str] = mapped_column(String(3), default="any")

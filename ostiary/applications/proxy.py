@@ -73,6 +73,7 @@ _KNOWN: Final = (
 class ProxySettings:
     """Checked fields. ``session_seconds`` is the longest life of an application's session.
 
+    ``session_validity`` is the text that said so, which is given back as it was written; empty if a number did.
     ``property_mappings`` are names; whether they exist, and which headers they make, is for whoever can look.
     """
 
@@ -82,6 +83,7 @@ class ProxySettings:
     handoff: str = "callback"
     cookie_domain: str = ""
     session_seconds: int = 86_400
+    session_validity: str = ""
     authentication_flow: str | None = None
     authorization_flow: str = AUTHORIZATION_FLOW
     invalidation_flow: str = INVALIDATION_FLOW
@@ -112,7 +114,9 @@ def proxy_settings(values: Mapping[str, Any], before: ProxySettings | None = Non
         raise invalid("external_host", "it is needed; write an address such as https://hello.example.com.")
     base = before or ProxySettings(origin)
     given = {"mode": base.mode, "handoff": base.handoff, "cookie_domain": base.cookie_domain, **values}
-    seconds = _seconds(values["access_token_validity"]) if "access_token_validity" in values else base.session_seconds
+    seconds, validity = base.session_seconds, base.session_validity
+    if "access_token_validity" in values:
+        seconds, validity = _validity(values["access_token_validity"])
     made = ProxySettings(
         origin=origin,
         path=path,
@@ -120,6 +124,7 @@ def proxy_settings(values: Mapping[str, Any], before: ProxySettings | None = Non
         handoff=one_of("handoff", given["handoff"], HANDOFFS),
         cookie_domain=text("cookie_domain", given["cookie_domain"]),
         session_seconds=seconds,
+        session_validity=validity,
         authentication_flow=_flow("authentication_flow", values, base),
         authorization_flow=_flow("authorization_flow", values, base) or AUTHORIZATION_FLOW,
         invalidation_flow=_flow("invalidation_flow", values, base) or INVALIDATION_FLOW,
@@ -256,15 +261,12 @@ def _mode(value: Any) -> str:
     return one_of("mode", value, MODES)
 
 
-def _seconds(value: Any) -> int:
-    seconds = (
-        value
-        if isinstance(value, int)
-        else parse_duration(text("access_token_validity", value), field="access_token_validity")
-    )
+def _validity(value: Any) -> tuple[int, str]:
+    written = "" if isinstance(value, int) else text("access_token_validity", value)
+    seconds = value if isinstance(value, int) else parse_duration(written, field="access_token_validity")
     if not _SHORTEST <= seconds <= _LONGEST:
         raise invalid("access_token_validity", "a session there lasts one minute to 365 days, such as hours=24.")
-    return seconds
+    return seconds, written
 
 
 def _flow(field: str, values: Mapping[str, Any], base: ProxySettings) -> str | None:

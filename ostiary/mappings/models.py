@@ -9,7 +9,10 @@ from ostiary.storage.base import Base, Id
 
 
 class PropertyMapping(Base):
-    """A named header. ``expression`` is CEL over the person; it answers a text or a list of texts."""
+    """A named header. ``expression`` is CEL over the person; it answers a text or a list of texts.
+
+    A managed one stands for a scope and fills no header.
+    """
 
     __tablename__ = "property_mappings"
 
@@ -17,6 +20,9 @@ class PropertyMapping(Base):
     name: Mapped[str] = mapped_column(unique=True)
     header: Mapped[str] = mapped_column(String(64))
     expression: Mapped[str]
+    managed: Mapped[str | None] = mapped_column(unique=True, comment="authentik's name of one that comes with us")
+    scope: Mapped[str] = mapped_column(default="", server_default="", comment="the scope of a managed one")
+    description: Mapped[str] = mapped_column(default="", server_default="")
     created: Mapped[datetime]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
-from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from ostiary.kit.expressions import Compiler
 from ostiary.kit.header_names import header_name
 from ostiary.mappings.evaluate import VOCABULARY
@@ -21,6 +21,7 @@ from ostiary.storage.session import Database, Reading, Writing
 
 ROOM = "mappings"
 _LONGEST_NAME = 150
+_LONGEST_DESCRIPTION = 1_000
 
 
 class Mappings:
@@ -31,12 +32,15 @@ class Mappings:
         self._clock = clock
         self._compiler = Compiler(VOCABULARY)
 
-    async def create(self, name: str, header: str, expression: str, *, by: Actor) -> PropertyMapping:
+    async def create(
+        self, name: str, header: str, expression: str, *, description: str = "", by: Actor
+    ) -> PropertyMapping:
         """Raises `mapping.name_taken`, `header.*` and `expression.*`."""
         mapping = PropertyMapping(
             name=_name(name),
             header=header_name(header, "header"),
             expression=self._compiler.compile_text(expression).text,
+            description=_description(description),
             created=self._clock.now(),
         )
         async with self._database.writing() as w:
@@ -56,7 +60,13 @@ class Mappings:
         return mapping
 
     async def update(
-        self, name: str, *, new_name: str | None = None, expression: str | None = None, by: Actor
+        self,
+        name: str,
+        *,
+        new_name: str | None = None,
+        expression: str | None = None,
+        description: str | None = None,
+        by: Actor,
     ) -> PropertyMapping:
         """Changes what is given; every application that uses the mapping follows at once."""
         new: dict[str, str] = {}
@@ -64,8 +74,10 @@ class Mappings:
             new["name"] = _name(new_name)
         if expression is not None:
             new["expression"] = self._compiler.compile_text(expression).text
+        if description is not None:
+            new["description"] = _description(description)
         async with self._database.writing() as w:
-            mapping = await by_name(w, name)
+            mapping = _ours_to_change(await by_name(w, name))
             changes = {
                 key: [getattr(mapping, key), value] for key, value in new.items() if getattr(mapping, key) != value
             }
@@ -81,7 +93,7 @@ class Mappings:
     async def delete(self, name: str, *, by: Actor) -> None:
         """Deletes a mapping that nothing uses. Raises `mapping.in_use`."""
         async with self._database.writing() as w:
-            mapping = await by_name(w, name)
+            mapping = _ours_to_change(await by_name(w, name))
             used = await uses(w, mapping)
             if used:
                 raise Conflict(
@@ -130,6 +142,22 @@ async def _flush(w: Writing) -> None:
         raise Conflict(
             "mapping.name_taken", "name: another mapping has it already; choose another.", field="name"
         ) from error
+
+
+def _ours_to_change(mapping: PropertyMapping) -> PropertyMapping:
+    if mapping.managed is not None:
+        raise Refused("mapping.managed", f"{mapping.name} comes with the installation and stays as it is.")
+    return mapping
+
+
+def _description(text: str) -> str:
+    if len(text) > _LONGEST_DESCRIPTION or not text.isprintable():
+        raise InvalidInput(
+            "mapping.description_invalid",
+            f"description: use one line of at most {_LONGEST_DESCRIPTION} visible characters.",
+            field="description",
+        )
+    return text
 
 
 def _name(text: str) -> str:

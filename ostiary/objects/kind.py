@@ -230,7 +230,7 @@ class Kind:
         """The conditions of the filters that were given; a kind whose filters speak of each other says how."""
         return [one.condition(given[name]) for name, one in self.filters.items() if given.get(name) is not None]
 
-    def visible(self, caller: Caller) -> ColumnElement[bool] | None:
+    async def visible(self, r: Reading, caller: Caller) -> ColumnElement[bool] | None:
         """Which of them this caller may see; None is all. Asked within the query, so that no count leaks."""
         return self.allowed(VIEW, caller)
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 
+from ostiary.objects.applications import Applications
 from ostiary.objects.events import EventKind
 from ostiary.objects.initial_permissions import InitialPermissionsKind
 from ostiary.objects.kind import Kind
 from ostiary.objects.outposts import OutpostKind
+from ostiary.objects.proxy_providers import AllProviders, ProxyProviders
 from ostiary.objects.roles import Roles
 from ostiary.objects.rooms import Rooms
-from ostiary.objects.scope_mappings import ScopeMappings
+from ostiary.objects.scope_mappings import AllMappings, ScopeMappings
 from ostiary.objects.service_connections import AnyConnections, DockerConnections, KubernetesConnections
 
 
@@ -31,6 +33,10 @@ class Kinds(Mapping[str, Kind]):
 def all_kinds(rooms: Rooms) -> Kinds:
     """The registry. Whoever adds a kind adds it here, and nowhere else."""
     return Kinds(
+        AllMappings(rooms.mappings),
+        AllProviders(rooms.providers),
+        Applications(rooms.database, rooms.clock, rooms.applications),
+        ProxyProviders(rooms.database, rooms.providers),
         ScopeMappings(rooms.mappings),
         Roles(rooms.roles),
         InitialPermissionsKind(rooms.initial),

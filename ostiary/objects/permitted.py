@@ -51,5 +51,5 @@ async def check_exists(
 async def objects(r: Reading, kind: Kind, keys: Sequence[str], caller: Caller | None) -> Sequence[Any]:
     """The objects of these primary keys that the caller may see; nobody in particular sees all."""
     query = kind.every().where(kind.of_keys(keys))
-    visible = kind.visible(caller) if caller is not None else None
+    visible = await kind.visible(r, caller) if caller is not None else None
     return (await r.scalars(query if visible is None else query.where(visible))).all()

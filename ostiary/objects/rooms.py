@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from ostiary.applications.providers import Providers
+from ostiary.applications.registry import Applications
 from ostiary.directory.initial_permissions import Initial
 from ostiary.directory.roles import Roles
 from ostiary.events.custom import CustomEvents
@@ -42,3 +44,9 @@ class Rooms(Protocol):
 
     @property
     def system(self) -> System: ...
+
+    @property
+    def providers(self) -> Providers: ...
+
+    @property
+    def applications(self) -> Applications: ...

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ostiary.access.authorize import authorize
-from ostiary.access.explain import rules_of, subject_of
+from ostiary.access.openable import openable
 from ostiary.applications.registry import Protected, listed
-from ostiary.directory.users import existing
 from ostiary.kit.clock import Clock
 from ostiary.kit.expressions import Compiler
-from ostiary.policies.engine import VOCABULARY, Question
+from ostiary.policies.engine import VOCABULARY
 from ostiary.storage.session import Database
 
 
@@ -22,6 +20,7 @@ class Tile:
     description: str
     group: str
     url: str
+    new_tab: bool = False
 
 
 class MyApplications:
@@ -34,18 +33,14 @@ class MyApplications:
 
     async def of(self, user_id: int, client_ip: str) -> Sequence[Tile]:
         """In order of group and name. What has no address to open is left out."""
-        tiles = []
-        question = Question(now=self._clock.now(), client_ip=client_ip)
         async with self._database.reading() as r:
-            subject = await subject_of(r, await existing(r, user_id))
-            for protected in await listed(r):
-                application = protected.application
-                url = _url(protected)
-                if not url or not application.enabled:
-                    continue
-                if authorize(await rules_of(r, application, self._compiler), subject, question).allowed:
-                    tiles.append(Tile(application.name, application.description, application.group, url))
-        return tiles
+            mine = await openable(r, user_id, self._clock.now(), client_ip, self._compiler)
+            found = [(one.application, _url(one)) for one in await listed(r)]
+        return [
+            Tile(app.name, app.description, app.group, url, app.open_in_new_tab)
+            for app, url in found
+            if url and app.id in mine and not app.hidden
+        ]
 
 
 def _url(protected: Protected) -> str:
