@@ -49,14 +49,14 @@ def _numbers(operations: Operations, kind: Kind, rooms: Rooms) -> None:
         asking: Caller, history_days: Annotated[int, Query(ge=1, le=3650)] = 7, **given: Any
     ) -> list[dict[str, Any]]:
         async with database.reading() as r:
-            found = await volume(r, _conditions(kind, asking, given), now=clock.now(), days=history_days)
+            found = await volume(r, await _conditions(r, kind, asking, given), now=clock.now(), days=history_days)
         return [{"action": name_of(one.action), "time": one.time, "count": one.count} for one in found]
 
     async def tops(
         asking: Caller, top_n: Annotated[int, Query(ge=1, le=1000)] = 15, **given: Any
     ) -> list[dict[str, Any]]:
         async with database.reading() as r:
-            found = await top_applications(r, _conditions(kind, asking, given), most=top_n)
+            found = await top_applications(r, await _conditions(r, kind, asking, given), most=top_n)
         return [
             {"application": application(one.application), "counted_events": one.events, "unique_users": one.users}
             for one in found
@@ -68,8 +68,8 @@ def _numbers(operations: Operations, kind: Kind, rooms: Rooms) -> None:
                 "event.steps_too_many", f"count_steps: give at most {_MOST_STEPS} of them.", field="count_steps"
             )
         steps = {text: timedelta(seconds=parse_duration(text, field="count_steps")) for text in count_steps}
-        conditions = _conditions(kind, asking, given)
         async with database.reading() as r:
+            conditions = await _conditions(r, kind, asking, given)
             counted = {
                 text: await happened(r, conditions, since=clock.now() - length) for text, length in steps.items()
             }
@@ -92,10 +92,10 @@ def _numbers(operations: Operations, kind: Kind, rooms: Rooms) -> None:
         )
 
 
-def _conditions(kind: Kind, caller: Caller, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+async def _conditions(r: Reading, kind: Kind, caller: Caller, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """What the filters ask for, of what the caller may see."""
     wanted = [one.condition(given[name]) for name, one in kind.filters.items() if given.get(name) is not None]
-    visible = kind.visible(caller)
+    visible = await kind.visible(r, caller)
     return wanted if visible is None else [*wanted, visible]
 
 
