@@ -20,6 +20,7 @@ from ostiary.objects.kind import Caller, Kind
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
 from ostiary.objects.type_create import TypeCreate
+from ostiary.storage.session import Reading
 
 _PATH, _PREFIX, _TAG = "/events/events/", "events_events", "events"
 _MOST_STEPS = 20
