@@ -22,13 +22,33 @@ from tests.api.house import ApiHouse
 from tests.api.surface import surface
 
 # Signed in or not.
-PUBLIC: frozenset[str] = frozenset()
+PUBLIC = frozenset(
+    {
+        "root_config_retrieve",
+    }
+)
 # Whoever is signed in, about themselves and what is theirs.
-PERSONAL = frozenset({"rbac_permissions_list", "rbac_permissions_retrieve"})
+PERSONAL = frozenset(
+    {
+        "admin_apps_list",
+        "admin_models_list",
+        "admin_version_retrieve",
+        "core_applications_check_access_retrieve",
+        "core_applications_list",
+        "core_applications_retrieve",
+        "rbac_permissions_list",
+        "rbac_permissions_retrieve",
+    }
+)
 # Kinds of which everybody may have some of their own; the operations show nobody any other.
 OWN: frozenset[str] = frozenset()
 # What only superusers may do, beside all changes of what decides how people sign in.
-SUPERUSERS: frozenset[str] = frozenset()
+SUPERUSERS = frozenset(
+    {
+        "admin_settings_partial_update",
+        "admin_settings_update",
+    }
+)
 # No permission lets anybody change these.
 DECIDING = re.compile(r"/(flows/(instances|bindings)|stages|core/brands|admin/settings|managed/blueprints)/")
 
