@@ -77,13 +77,22 @@ def _run(
 
 
 def _source(file: str) -> Source:
+    name, data, outside = content(file)
+    return Source(read(name, data), outside)
+
+
+def content(file: str) -> tuple[str, bytes, Outside]:
+    """What a file is called, its bytes, and what of the world it may read.
+
+    Raises `blueprint.no_file`, `blueprint.unreadable`.
+    """
     environment = dict(os.environ)
     if file == _STDIN:
         try:
             data = sys.stdin.read(FILES.size + 1).encode("utf-8", "surrogateescape")
         except UnicodeDecodeError as error:
             raise InvalidInput("blueprint.unreadable", "Standard input is not UTF-8.") from error
-        return Source(read("standard input", data), Outside(environment))
+        return "standard input", data, Outside(environment)
     path = Path(file)
     try:
         with path.open("rb") as opened:
@@ -92,7 +101,7 @@ def _source(file: str) -> Source:
         raise NotFound("blueprint.no_file", f"There is no file {file}.") from error
     except OSError as error:
         raise InvalidInput("blueprint.unreadable", f"{file} cannot be read: {error.strerror}.") from error
-    return Source(read(file, data), Outside(environment, path.resolve().parent))
+    return file, data, Outside(environment, path.resolve().parent)
 
 
 def _show(outcome: Outcome, *, as_json: bool) -> None:

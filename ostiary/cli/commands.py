@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "session": "ostiary.cli.session:commands",
     "key": "ostiary.cli.key:commands",
     "plan": "ostiary.cli.blueprint:plan",
+    "simulate": "ostiary.cli.simulate:simulate",
     "apply": "ostiary.cli.blueprint:apply",
     "export": "ostiary.cli.blueprint:export",
     "serve": "ostiary.cli.serve:serve",

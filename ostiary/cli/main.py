@@ -64,14 +64,14 @@ def main() -> None:
 
 
 def _status(status: int) -> int:
-    """Of `ostiary plan`, 2 says that something would change, so every error is 1: who watches for drift must not take
-    one for the other.
+    """Of `ostiary plan` and `ostiary simulate`, 2 says that something would change, so every error is 1: who watches
+    for drift must not take one for the other.
     """
     words = sys.argv[1:]
     while words and words[0].startswith("-"):
         # The one option of ours that takes a value.
         del words[: 2 if words[0] in ("-c", "--config") else 1]
-    return 1 if words[:1] == ["plan"] else status
+    return 1 if words[:1] in (["plan"], ["simulate"]) else status
 
 
 def _wrong_usage(error: UsageError) -> OstiaryError:
