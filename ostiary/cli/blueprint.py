@@ -1,10 +1,8 @@
 """``ostiary plan``, ``ostiary apply`` and ``ostiary export``: the installation in files."""
 
 import json
-import os
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,33 +10,54 @@ import typer
 from ostiary.blueprints.apply import Outcome, Source
 from ostiary.blueprints.entries import read
 from ostiary.blueprints.export import Export
-from ostiary.blueprints.reader import FILES
 from ostiary.blueprints.registry import Blueprints
 from ostiary.blueprints.report import as_json, lines
-from ostiary.blueprints.values import Outside
+from ostiary.cli.blueprint_files import Content, content
 from ostiary.cli.columns import say
 from ostiary.cli.context import run
+from ostiary.cli.simulate import access_after, draft, show
 from ostiary.events.record import COMMAND
-from ostiary.kit.errors import InvalidInput, NotFound
 from ostiary.objects.kinds import all_kinds
 from ostiary.parts import Parts
-
-_STDIN = "-"
+from ostiary.simulation.report import Report
 
 _Files = Annotated[
     list[str],
     typer.Argument(help="Blueprints in authentik's format, in this order; - is standard input.", show_default=False),
 ]
+# How many people a plan names at each application.
+_NAMES = 20
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def plan(context: typer.Context, files: _Files, as_json: _Json = False) -> None:
+def plan(
+    context: typer.Context,
+    files: _Files,
+    access: Annotated[
+        bool, typer.Option("--access/--no-access", help="Say who would gain and who would lose access.")
+    ] = True,
+    as_json: _Json = False,
+) -> None:
     """Show what `ostiary apply` would change, field by field, and change nothing.
 
     Ends with status 0 where nothing would change, 2 where something would, 1 on any error.
     """
-    outcome = _run(context, files, lambda room, sources: room.plan(sources, by=COMMAND))
-    _show(outcome, as_json=as_json)
+    contents = [content(file) for file in files]
+
+    async def main(parts: Parts) -> tuple[Outcome, Report | None]:
+        outcome = await _room(parts).plan([_source(one) for one in contents], by=COMMAND)
+        if not access or not outcome.changes:
+            return outcome, None
+        return outcome, await access_after(parts, [draft(one) for one in contents], _NAMES)
+
+    outcome, found = run(context, main)
+    if as_json:
+        more = {} if found is None else {"access": found}
+        say(json.dumps({**_as_json(outcome), **more}, ensure_ascii=False, indent=2))
+    else:
+        _show(outcome, as_json=False)
+        if found is not None:
+            show(found)
     if outcome.changes:
         raise typer.Exit(2)
 
@@ -67,41 +86,16 @@ def export(
 def _run(
     context: typer.Context, files: list[str], body: Callable[[Blueprints, list[Source]], Awaitable[Outcome]]
 ) -> Outcome:
-    sources = [_source(file) for file in files]
-
-    async def main(parts: Parts) -> Outcome:
-        room = Blueprints(database=parts.database, clock=parts.clock, kinds=all_kinds(parts))
-        return await body(room, sources)
-
-    return run(context, main)
+    sources = [_source(content(file)) for file in files]
+    return run(context, lambda parts: body(_room(parts), sources))
 
 
-def _source(file: str) -> Source:
-    name, data, outside = content(file)
-    return Source(read(name, data), outside)
+def _room(parts: Parts) -> Blueprints:
+    return Blueprints(database=parts.database, clock=parts.clock, kinds=all_kinds(parts))
 
 
-def content(file: str) -> tuple[str, bytes, Outside]:
-    """What a file is called, its bytes, and what of the world it may read.
-
-    Raises `blueprint.no_file`, `blueprint.unreadable`.
-    """
-    environment = dict(os.environ)
-    if file == _STDIN:
-        try:
-            data = sys.stdin.read(FILES.size + 1).encode("utf-8", "surrogateescape")
-        except UnicodeDecodeError as error:
-            raise InvalidInput("blueprint.unreadable", "Standard input is not UTF-8.") from error
-        return "standard input", data, Outside(environment)
-    path = Path(file)
-    try:
-        with path.open("rb") as opened:
-            data = opened.read(FILES.size + 1)
-    except FileNotFoundError as error:
-        raise NotFound("blueprint.no_file", f"There is no file {file}.") from error
-    except OSError as error:
-        raise InvalidInput("blueprint.unreadable", f"{file} cannot be read: {error.strerror}.") from error
-    return file, data, Outside(environment, path.resolve().parent)
+def _source(one: Content) -> Source:
+    return Source(read(one.name, one.data), one.outside)
 
 
 def _show(outcome: Outcome, *, as_json: bool) -> None:

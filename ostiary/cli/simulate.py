@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ostiary.cli.blueprint import content
+from ostiary.cli.blueprint_files import Content, content
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
 from ostiary.parts import Parts
@@ -29,7 +29,7 @@ def simulate(
 
     Ends with status 0 where nobody would, 2 where somebody would or might, 1 on any error.
     """
-    drafts = [draft(file) for file in change]
+    drafts = [draft(content(file)) for file in change]
     found = run(context, lambda parts: access_after(parts, drafts, names))
     if as_json:
         say(json.dumps(found, ensure_ascii=False, indent=2))
@@ -39,10 +39,10 @@ def simulate(
         raise typer.Exit(2)
 
 
-def draft(file: str) -> Draft:
-    """A file as the simulation's child reads it. Raises as `content` does."""
-    name, data, outside = content(file)
-    return Draft(name, data.decode("utf-8", "surrogateescape"), outside.environment, outside.directory)
+def draft(one: Content) -> Draft:
+    """A file as the simulation's child reads it."""
+    outside = one.outside
+    return Draft(one.name, one.data.decode("utf-8", "surrogateescape"), outside.environment, outside.directory)
 
 
 async def access_after(parts: Parts, drafts: Sequence[Draft], names: int) -> Report:

@@ -38,6 +38,7 @@ def test_what_is_planned_is_applied_and_then_nothing_is_left_to_do(ostiary: Osti
         '    expression: "user.attributes.team"',
         "",
         "1 to create, 0 unchanged.",
+        "access: nobody gains or loses any, of 1 people",
     ]
     assert done(ostiary("apply", str(file))).endswith("1 to create, 0 unchanged.\n")
     same = ostiary("plan", str(file))
