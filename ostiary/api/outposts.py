@@ -7,19 +7,22 @@ from ostiary.api.operations import Asking, Operations, able
 from ostiary.api.paging import Page, Sized, page_of
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.outpost_configs import (
+    ConnectionHealth,
+    Health,
     LDAPOutpostConfig,
     OutpostDefaultConfig,
     OutpostHealth,
     ProxyConfigKind,
     ServiceConnectionState,
     health_of,
+    worker_of,
 )
 from ostiary.objects.rooms import Rooms
 from ostiary.objects.service_connections import DOCKER, KUBERNETES
 from ostiary.objects.type_create import TypeCreate, types_of
 from ostiary.outposts.config import defaults
 from ostiary.outposts.connections import UNTRIED
-from ostiary.outposts.health import alive
+from ostiary.outposts.health import NOBODY, NOTICE, alive
 
 _INSTANCES = "/outposts/instances/"
 _CONNECTIONS = "/outposts/service_connections/"
@@ -64,6 +67,22 @@ def _instances(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
             workers = await alive(r, rooms.clock.now()) if outpost.managed is not None else ()
         return [health_of(worker) for worker in workers]
 
+    # Strict clients refuse keys that authentik's answer has not, so what we know besides has an address of ours.
+    @operations.operation(
+        "GET",
+        "/ostiary/outposts/{uuid}/health/",
+        "ostiary_outposts_health_retrieve",
+        who=able(kind),
+        tag="ostiary",
+        answers=Health,
+    )
+    async def in_our_words(uuid: str, asking: Asking) -> dict[str, Any]:
+        async with rooms.database.reading() as r:
+            outpost = await found(r, kind, uuid, asking)
+            if outpost.managed is None:
+                return {"message": NOBODY, "workers": []}
+            return {"message": NOTICE, "workers": [worker_of(one) for one in await alive(r, rooms.clock.now())]}
+
 
 def _connections(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     kind = kinds["authentik_outposts.outpostserviceconnection"]
@@ -91,6 +110,19 @@ def _connections(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         answers=ServiceConnectionState,
     )
     async def state(uuid: str, asking: Asking) -> dict[str, Any]:
+        async with rooms.database.reading() as r:
+            await found(r, kind, uuid, asking)
+        return {"healthy": UNTRIED.healthy, "version": UNTRIED.version}
+
+    @operations.operation(
+        "GET",
+        "/ostiary/service_connections/{uuid}/state/",
+        "ostiary_service_connections_state_retrieve",
+        who=able(kind),
+        tag="ostiary",
+        answers=ConnectionHealth,
+    )
+    async def state_in_our_words(uuid: str, asking: Asking) -> dict[str, Any]:
         async with rooms.database.reading() as r:
             await found(r, kind, uuid, asking)
         return vars(UNTRIED)

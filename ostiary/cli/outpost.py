@@ -9,7 +9,7 @@ from sqlalchemy import select
 from ostiary.applications.models import Provider
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
-from ostiary.outposts.health import NOTICE, alive
+from ostiary.outposts.health import NOBODY, NOTICE, alive
 from ostiary.outposts.models import ServiceConnection
 from ostiary.outposts.registry import by_name, listed, providers_of
 from ostiary.parts import Parts
@@ -56,7 +56,7 @@ async def _show(parts: Parts, name: str) -> None:
     say(f"service connection: {connection.name if connection else '-'}")
     say(f"config: {json.dumps(outpost.config, sort_keys=True)}")
     if not outpost.managed:
-        say("Nothing runs it yet: the controller comes with a later release.")
+        say(NOBODY)
         return
     say(NOTICE)
     for worker in workers:

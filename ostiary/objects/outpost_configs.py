@@ -12,7 +12,6 @@ import ostiary
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.objects.kind import Caller, Filter, Kind, Shown, equals
 from ostiary.objects.provider_summary import TYPES
-from ostiary.outposts.health import NOTICE
 from ostiary.outposts.models import OutpostWorker
 from ostiary.storage.session import Reading
 from ostiary.system.registry import System
@@ -71,7 +70,7 @@ class OutpostDefaultConfig(Shown):
 
 
 class OutpostHealth(Shown):
-    """A worker that is alive. ``fresh`` says whether it believed its table, ``notice`` what it answers for."""
+    """A worker that is alive. What authentik tells of Go, ours has not."""
 
     uid: str
     last_seen: datetime
@@ -85,15 +84,36 @@ class OutpostHealth(Shown):
     build_hash: str
     build_hash_should: str
     hostname: str
+
+
+class WorkerHealth(Shown):
+    """A worker that is alive, in our own words. ``fresh`` says whether it believed its access table then."""
+
+    uid: str
+    hostname: str
+    version: str
+    started: datetime
+    last_seen: datetime
     fresh: bool
-    notice: str
+
+
+class Health(Shown):
+    """How an outpost is; ``message`` says what it answers for, or why nothing does."""
+
+    message: str
+    workers: list[WorkerHealth]
 
 
 class ServiceConnectionState(Shown):
-    """How a service connection is; ``message`` says why."""
+    """How a service connection is."""
 
     healthy: bool
     version: str
+
+
+class ConnectionHealth(ServiceConnectionState):
+    """The same; ``message`` says why."""
+
     message: str
 
 
@@ -150,7 +170,7 @@ def _config(row: Provider, proxy: ProxyProvider, slug: str, name: str, issuer: s
 
 
 def health_of(worker: OutpostWorker) -> dict[str, Any]:
-    """A worker as ``OutpostHealth`` has it. What authentik tells of Go, ours has not."""
+    """A worker as ``OutpostHealth`` has it."""
     return {
         "uid": worker.id,
         "last_seen": worker.last_seen,
@@ -164,6 +184,16 @@ def health_of(worker: OutpostWorker) -> dict[str, Any]:
         "build_hash": "",
         "build_hash_should": "",
         "hostname": worker.hostname,
+    }
+
+
+def worker_of(worker: OutpostWorker) -> dict[str, Any]:
+    """A worker as ``WorkerHealth`` has it."""
+    return {
+        "uid": worker.id,
+        "hostname": worker.hostname,
+        "version": worker.version,
+        "started": worker.started,
+        "last_seen": worker.last_seen,
         "fresh": worker.fresh,
-        "notice": NOTICE,
     }

@@ -23,6 +23,7 @@ NOTICE: Final = (
     "The embedded outpost is this installation. It answers for every application, also for those whose provider is "
     "listed at another outpost or at none."
 )
+NOBODY: Final = "Nothing runs this outpost yet: the controller comes with a later release."
 
 
 class Heartbeat:

@@ -55,6 +55,8 @@ def test_an_outpost_lives_from_creation_to_deletion(api: ApiHouse, outposts: ak.
     assert outposts.outposts_instances_retrieve(made.pk) == made
     assert outposts.outposts_instances_used_by_list(made.pk) == []
     assert outposts.outposts_instances_health_list(made.pk) == []
+    with api.http() as http:
+        assert "Nothing runs" in http.get(f"/ostiary/outposts/{made.pk}/health/").json()["message"]
     users = outposts.outposts_service_connections_all_used_by_list(cluster.pk)
     assert [(user.pk, user.action.value) for user in users] == [(str(made.pk), "set_null")]
     changed = outposts.outposts_instances_update(
@@ -92,9 +94,9 @@ def test_health_lists_the_workers_of_this_installation(api: ApiHouse, outposts: 
     (worker,) = outposts.outposts_instances_health_list(pk)
     assert (worker.version, worker.version_outdated) == ("0.0.1", True)
     with api.http() as http:
-        (raw,) = http.get(f"/outposts/instances/{pk}/health/").json()
-    assert raw["fresh"] is True
-    assert "answers for every application" in raw["notice"]
+        raw = http.get(f"/ostiary/outposts/{pk}/health/").json()
+    assert [one["fresh"] for one in raw["workers"]] == [True]
+    assert "answers for every application" in raw["message"]
     assert ak.AdminApi(api.client()).admin_version_retrieve().outpost_outdated
     api.run(beat.end())
     assert outposts.outposts_instances_health_list(pk) == []
@@ -178,7 +180,8 @@ def test_a_kubernetes_connection_lives_from_creation_to_deletion(api: ApiHouse, 
     state = outposts.outposts_service_connections_all_state_retrieve(made.pk)
     assert (state.healthy, state.version) == (False, "")
     with api.http() as http:
-        raw = http.get(f"/outposts/service_connections/all/{made.pk}/state/").json()
+        assert set(http.get(f"/outposts/service_connections/all/{made.pk}/state/").json()) == {"healthy", "version"}
+        raw = http.get(f"/ostiary/service_connections/{made.pk}/state/").json()
     assert "comes with a later release" in raw["message"]
     unsafe = {**KUBECONFIG, "users": [{"name": "u", "user": {"exec": {"command": "sh"}}}]}
     status, body = called(

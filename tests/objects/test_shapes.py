@@ -13,8 +13,9 @@ import authentik_client
 import pytest
 from pydantic import BaseModel
 
-from ostiary.objects.kind import Kind
+from ostiary.objects.kind import Kind, Shown
 from ostiary.objects.kinds import all_kinds
+from tests.api.surface import surface
 
 ROOMS: Any = MagicMock()
 KINDS = all_kinds(ROOMS)
@@ -44,14 +45,34 @@ def shapes(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     return found
 
 
+def every(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """All models that are made of this one."""
+    for one in model.__subclasses__():
+        yield one
+        yield from every(one)
+
+
+def exactly(ours: type[BaseModel], name: str) -> None:
+    """Holds a model against authentik's of that name, if there is one."""
+    theirs = getattr(authentik_client, name, None)
+    if theirs is None:
+        return
+    known = {info.alias or field: info for field, info in theirs.model_fields.items()}
+    assert set(ours.model_fields) <= set(known), f"{name}: strict clients refuse other keys"
+    required = {field for field, info in known.items() if info.is_required()}
+    assert required <= set(ours.model_fields), f"{name}: clients refuse an answer without these"
+
+
+def test_whatever_is_called_like_an_answer_of_authentik_has_its_keys() -> None:
+    surface()
+    models = [one for one in every(Shown) if hasattr(authentik_client, one.__name__)]
+    assert len(models) > len(KINDS)
+    for model in models:
+        exactly(model, model.__name__)
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_answers_have_exactly_the_keys_of_authentik(kind: Kind) -> None:
     assert hasattr(authentik_client, kind.shown.__name__), "a shape is called like authentik's"
     for name, ours in shapes(kind.shown).items():
-        theirs = getattr(authentik_client, name, None)
-        if theirs is None:
-            continue
-        known = {info.alias or field: info for field, info in theirs.model_fields.items()}
-        assert set(ours.model_fields) <= set(known), f"{name}: strict clients refuse other keys"
-        required = {field for field, info in known.items() if info.is_required()}
-        assert required <= set(ours.model_fields), f"{name}: clients refuse an answer without these"
+        exactly(ours, name)
