@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement
 
 from ostiary.api.generic import Generic
 from ostiary.api.operations import Asking, Operations, able
+from ostiary.api.types import TypeCreate
 from ostiary.events.catalog import AUTHENTIKS
 from ostiary.events.statistics import happened, people, top_applications, volume
 from ostiary.kit.durations import parse_duration
@@ -19,7 +20,6 @@ from ostiary.objects.events import application, name_of
 from ostiary.objects.kind import Caller, Kind
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
-from ostiary.objects.type_create import TypeCreate
 from ostiary.storage.session import Reading
 
 _PATH, _PREFIX, _TAG = "/events/events/", "events_events", "events"

@@ -5,6 +5,7 @@ from typing import Any
 from ostiary.api.generic import Generic, found
 from ostiary.api.operations import Asking, Operations, able
 from ostiary.api.paging import Page, Sized, page_of
+from ostiary.api.types import TypeCreate
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.outpost_configs import (
     ConnectionHealth,
@@ -18,8 +19,6 @@ from ostiary.objects.outpost_configs import (
     worker_of,
 )
 from ostiary.objects.rooms import Rooms
-from ostiary.objects.service_connections import DOCKER, KUBERNETES
-from ostiary.objects.type_create import TypeCreate, types_of
 from ostiary.outposts.config import defaults
 from ostiary.outposts.connections import UNTRIED
 from ostiary.outposts.health import NOBODY, NOTICE, alive
@@ -91,13 +90,14 @@ def _connections(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     @operations.operation(
         "GET", f"{path}types/", f"{prefix}_types_list", who=able(kind), tag=_TAG, answers=list[TypeCreate]
     )
-    async def types(asking: Asking) -> list[dict[str, Any]]:
-        return types_of(
-            (
-                (KUBERNETES, "A cluster, by a kubeconfig or the pod's own service account. Nothing uses it yet."),
-                (DOCKER, "A Docker daemon, by its socket or address. Nothing uses it yet."),
+    async def types(asking: Asking) -> list[TypeCreate]:
+        return [
+            TypeCreate.of(kinds[f"authentik_outposts.{type_}serviceconnection"], f"{about} Nothing uses it yet.")
+            for type_, about in (
+                ("kubernetes", "A cluster, by a kubeconfig or the pod's own service account."),
+                ("docker", "A Docker daemon, by its socket or address."),
             )
-        )
+        ]
 
     Generic(operations, rooms.database, kind, path=path, prefix=prefix, key="uuid", does="LRDB")
 

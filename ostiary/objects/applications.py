@@ -32,6 +32,7 @@ from ostiary.objects.kind import (
 from ostiary.objects.proxy_providers import ProviderShown, providers_shown
 from ostiary.policies.models import PolicyBinding
 from ostiary.storage.session import Database, Reading
+from ostiary.system.registry import current
 
 # authentik's name → ours.
 _NAMES: Mapping[str, str] = {
@@ -157,9 +158,11 @@ class Applications(Kind):
     async def create(self, values: Mapping[str, Any], by: Actor) -> str:
         slug = values["slug"]
         _check_backchannel(values)
-        await self._applications.create(
-            slug, access=values.get("access", "everyone"), values=_ours(values, leave=("slug", "access")), by=by
-        )
+        access = values.get("access")
+        if access is None:
+            async with self._database.reading() as r:
+                access = "everyone" if (await current(r)).default_app_access else "bound"
+        await self._applications.create(slug, access=access, values=_ours(values, leave=("slug", "access")), by=by)
         if values.get("provider") is not None:
             await self._applications.use(slug, values["provider"], by=by)
         if values.get("enabled") is False:

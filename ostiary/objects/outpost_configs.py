@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 import ostiary
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.objects.kind import Caller, Filter, Kind, Shown, equals
-from ostiary.objects.provider_summary import TYPES
+from ostiary.objects.proxy_providers import WORDS
 from ostiary.outposts.models import OutpostWorker
 from ostiary.storage.session import Reading
 from ostiary.system.registry import System
@@ -120,7 +120,7 @@ class ConnectionHealth(ServiceConnectionState):
 class ProxyConfigKind(Kind):
     """Proxy providers that have an application, as outposts read them."""
 
-    words = TYPES["proxy"]
+    words = WORDS
     table = Provider
     pk = Provider.id
     key = Provider.id

@@ -9,7 +9,7 @@ from ostiary.applications.models import Provider as ProviderRow
 from ostiary.events.record import Actor
 from ostiary.kit.errors import InvalidInput
 from ostiary.objects.kind import Caller, Fields, Filter, Key, Kind, Shown, Words, contains, equals_any_case
-from ostiary.objects.provider_summary import Provider, may_see, summaries
+from ostiary.objects.proxy_providers import ProviderShown, providers_shown
 from ostiary.objects.service_connections import TYPES, ServiceConnection, summary
 from ostiary.outposts.config import refresh_seconds
 from ostiary.outposts.models import Outpost as Row
@@ -37,7 +37,7 @@ class Outpost(Shown):
     name: str
     type: Literal["proxy", "ldap", "radius", "rac"]
     providers: list[int]
-    providers_obj: list[Provider]
+    providers_obj: list[ProviderShown]
     service_connection: str | None
     service_connection_obj: ServiceConnection | None
     refresh_interval_s: int
@@ -97,7 +97,10 @@ class OutpostKind(Kind):
         self, r: Reading, rows: Sequence[Any], caller: Caller, flags: Mapping[str, bool]
     ) -> list[dict[str, Any]]:
         served = await providers_of(r, [row.id for row in rows])
-        known = await summaries(r, {pk for pks in served.values() for pk in pks}, caller)
+        every = {pk for pks in served.values() for pk in pks}
+        rows_of = (await r.scalars(select(ProviderRow).where(ProviderRow.id.in_(every)))).all()
+        seen = [one for one in rows_of if may_see_provider(caller, one.type, one.id)]
+        known = {one["pk"]: one for one in await providers_shown(r, seen)}
         wanted = {row.service_connection_id for row in rows if row.service_connection_id}
         connections = {
             one.id: one
@@ -129,7 +132,7 @@ class OutpostKind(Kind):
         new = set(values.get("providers", ())) - before
         types = dict((await r.execute(select(ProviderRow.id, ProviderRow.type).where(ProviderRow.id.in_(new)))).all())
         for pk, type_ in types.items():
-            if not may_see(caller, type_, pk):
+            if not may_see_provider(caller, type_, pk):
                 raise InvalidInput(
                     "outpost.provider_unknown", f"providers: there is no provider {pk}.", field="providers"
                 )
@@ -161,6 +164,12 @@ class OutpostKind(Kind):
 
     async def delete(self, row: Any, by: Actor) -> None:
         await self._outposts.delete(row.id, by=by)
+
+
+def may_see_provider(caller: Caller, type_: str, pk: int) -> bool:
+    """Whether the caller may see this provider."""
+    own = f"authentik_providers_{type_}.view_{type_}provider"
+    return caller.may.may(own, pk) or caller.may.may("authentik_core.view_provider", pk)
 
 
 def may_see_connection(caller: Caller, row: Connection) -> bool:

@@ -4,6 +4,7 @@ import authentik_client as ak
 import pytest
 
 from ostiary.applications.bindings import Target
+from ostiary.applications.registry import existing
 from ostiary.events.record import COMMAND
 from ostiary.policies.engine import Kind
 from tests.api.house import ApiHouse, called
@@ -190,3 +191,21 @@ def test_two_administrators_do_not_overwrite_each_other(api: ApiHouse) -> None:
             headers={"If-Match": f'"x", {now.headers["etag"]}'},
         )
         assert after.json()["name"] == "Second"
+
+
+def test_without_a_word_the_settings_say_who_may_open_it(api: ApiHouse) -> None:
+    admin = ak.AdminApi(api.client())
+    flags = admin.admin_settings_retrieve().flags.to_dict()
+    with api.http() as http:
+        for everyone, access in ((False, "bound"), (True, "everyone")):
+            answer = http.patch("/admin/settings/", json={"flags": {**flags, "core_default_app_access": everyone}})
+            assert answer.status_code == 200
+            slug = api.unique("silent")
+            http.post("/core/applications/", json={"name": "Silent", "slug": slug})
+            found = api.run(_access(api, slug))
+            assert found == access
+
+
+async def _access(api: ApiHouse, slug: str) -> str:
+    async with api.parts.database.reading() as r:
+        return (await existing(r, slug)).application.access
