@@ -43,11 +43,11 @@ from ostiary.forwardauth.routes import ForwardAuth
 from ostiary.forwardauth.sign_out import SignOutPage
 from ostiary.forwardauth.start import StartPage
 from ostiary.kit.errors import Unavailable
-from ostiary.kit.http import Outgoing
 from ostiary.kit.jose import LARGEST_SET
 from ostiary.kit.proxies import Proxies, ProxyRule
 from ostiary.outposts.health import Heartbeat
 from ostiary.parts import Parts, build
+from ostiary.policies.models import ReputationScore
 from ostiary.portal.applications import MyApplications
 from ostiary.portal.details import DetailsPage
 from ostiary.portal.impersonation import ImpersonationPage
@@ -109,8 +109,7 @@ class Server:
         )
         self.refusals = Refusals(database=database, clock=clock)
         identify = Identify(table=self.table, secrets=secrets, idle=settings.sessions.idle, touch=parts.sessions.touch)
-        outgoing = Outgoing(private_networks=settings.outgoing.private_networks)
-        keys = IssuerKeys(fetch=lambda uri: outgoing.get(uri, limit=LARGEST_SET), now=clock.now)
+        keys = IssuerKeys(fetch=lambda uri: parts.outgoing.get(uri, limit=LARGEST_SET), now=clock.now)
         self.token_use = LastUse(database=database, model=Token)
         self.machines = Machines(
             table=self.table,
@@ -319,6 +318,7 @@ class Server:
         jobs.every(60, "app_sessions.expire", old_app_sessions)
         jobs.every(60, "tickets.expire", lambda: expire(database, clock, Ticket.expires))
         jobs.every(300, "flow_runs.expire", self.executor.expire)
+        jobs.every(600, "reputation.expire", lambda: expire(database, clock, ReputationScore.expires))
         jobs.every(600, "tokens.expire", lambda: expire(database, clock, Token.expires))
         jobs.every(600, "path_secrets.expire", lambda: expire(database, clock, PathSecret.expires))
         jobs.every(60, "keys.keep", parts.keyring.keep)

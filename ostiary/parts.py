@@ -7,6 +7,7 @@ import ostiary
 
 # Every model must be known before the first statement.
 import ostiary.schema
+from ostiary.applications.bindings import BINDABLE as APPLICATIONS
 from ostiary.applications.bindings import Bindings
 from ostiary.applications.path_secrets import PathSecrets
 from ostiary.applications.providers import Providers
@@ -26,15 +27,21 @@ from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.custom import CustomEvents
 from ostiary.flows import defaults
+from ostiary.flows.bindable import FLOWS, STAGES
 from ostiary.flows.verbs import FlowVerbs, flow_verbs
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
+from ostiary.kit.http import Outgoing
 from ostiary.mappings import managed
 from ostiary.mappings.registry import Mappings
 from ostiary.outposts import embedded
 from ostiary.outposts.connections import ServiceConnections
 from ostiary.outposts.registry import Outposts
+from ostiary.policies.bindings import PolicyBindings
+from ostiary.policies.leaks import Leaks
+from ostiary.policies.new_passwords import NewPasswords
 from ostiary.policies.registry import Policies
+from ostiary.policies.reputation import Reputation
 from ostiary.sessions.impersonation import Impersonation
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.settings.secret_key import with_secret_key
@@ -74,6 +81,9 @@ class Parts:
     sessions: Sessions
     impersonation: Impersonation
     policies: Policies
+    policy_bindings: PolicyBindings
+    reputation: Reputation
+    outgoing: Outgoing
     mappings: Mappings
     providers: Providers
     applications: Applications
@@ -103,6 +113,9 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     if await upgrade_needed(database):
         await migrate_in_child(settings.database.url)
     passwords = Passwords(min_length=settings.passwords.min_length)
+    outgoing = Outgoing(private_networks=settings.outgoing.private_networks)
+    leaks = Leaks(fetch=lambda url, limit: outgoing.get(url, limit=limit))
+    passwords.judges.append(NewPasswords(database=database, leaks=leaks).judge)
     users = Users(database=database, clock=clock, passwords=passwords)
     groups = Groups(database=database, clock=clock)
     roles = Roles(database=database, clock=clock)
@@ -133,6 +146,9 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         duration=timedelta(seconds=settings.lockout.duration),
     )
     devices = Devices(clock=clock, secrets=secrets)
+    credentials = Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices)
+    reputation = Reputation(clock=clock, secrets=secrets)
+    credentials.on_attempt.append(reputation.attempted)
     return Parts(
         settings=settings,
         clock=clock,
@@ -147,7 +163,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         service_accounts=ServiceAccounts(database=database, users=users, groups=groups, tokens=tokens),
         lockout=lockout,
         devices=devices,
-        credentials=Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices),
+        credentials=credentials,
         setup=Setup(database=database, clock=clock, secrets=secrets, passwords=passwords, users=users),
         recovery=Recovery(
             database=database, clock=clock, passwords=passwords, users=users, tokens=tokens, lockout=lockout
@@ -155,6 +171,9 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         sessions=sessions,
         impersonation=Impersonation(database=database, clock=clock, sessions=sessions),
         policies=Policies(database=database, clock=clock),
+        policy_bindings=PolicyBindings(database=database, clock=clock, bindable=(APPLICATIONS, FLOWS, STAGES)),
+        reputation=reputation,
+        outgoing=outgoing,
         mappings=Mappings(database=database, clock=clock),
         providers=Providers(database=database, clock=clock, base_url=settings.web.base_url),
         applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),

@@ -17,6 +17,8 @@ class ApplicationRules:
     access: str
     mode: str
     rules: Sequence[Rule] = ()
+    wants_standing: bool = False
+    """Whether one of the rules asks for the person's reputation; see `wants_standing` of the engine."""
 
 
 def authorize(application: ApplicationRules, subject: Subject, question: Question) -> Decision:

@@ -1,7 +1,7 @@
 """Why somebody may or may not open an application, put into words for administrators."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ostiary.access.authorize import ApplicationRules, authorize
@@ -13,13 +13,27 @@ from ostiary.directory.membership import groups_of
 from ostiary.directory.models import User
 from ostiary.directory.users import by_username
 from ostiary.kit.errors import InvalidInput
-from ostiary.kit.expressions import Compiler, Expression, Failed
+from ostiary.kit.expressions import Compiler, Failed
 from ostiary.mappings import evaluate as mappings
 from ostiary.mappings.evaluate import Mapped
 from ostiary.mappings.models import PropertyMapping
 from ostiary.mappings.registry import by_name as mapping_named
-from ostiary.policies.engine import VOCABULARY, Decision, Kind, Question, Reason, Result, Rule, Subject, as_read, decide
+from ostiary.policies.engine import (
+    Decision,
+    Kind,
+    Question,
+    Reason,
+    Result,
+    Rule,
+    Subject,
+    as_read,
+    decide,
+    wants_standing,
+)
+from ostiary.policies.models import Policy
 from ostiary.policies.registry import by_name
+from ostiary.policies.reputation import of_user, standing_of
+from ostiary.policies.types import PolicyCompiler
 from ostiary.storage.session import Reading
 
 _MARKS: Final[Mapping[Result, str]] = {
@@ -57,14 +71,26 @@ async def explain(r: Reading, username: str, slug: str, question: Question) -> E
     """The decision on this question, from the database. Raises `user.not_found`, `application.not_found`."""
     user = await by_username(r, username)
     application = (await existing(r, slug)).application
-    rules, subject = await rules_of(r, application, Compiler(VOCABULARY)), await subject_of(r, user)
+    rules, subject = await rules_of(r, application, PolicyCompiler()), await subject_of(r, user)
+    question = await knowing(r, subject, question)
     return Explanation(rules, subject, authorize(rules, subject, question))
 
 
 async def explain_policy(r: Reading, username: str, name: str, question: Question) -> Reason:
     """What one policy answers for a person. Raises `user.not_found`, `policy.not_found`."""
     policy, subject = await by_name(r, name), await subject_of(r, await by_username(r, username))
-    asked = _compiled(Compiler(VOCABULARY), policy.expression)
+    return ask(policy, subject, await knowing(r, subject, question))
+
+
+async def knowing(r: Reading, subject: Subject, question: Question) -> Question:
+    """The question with the person's reputation, for rules that ask for it."""
+    standing = await standing_of(r, of_user(subject.user_id), question.client_ip, question.now)
+    return replace(question, standing=standing)
+
+
+def ask(policy: Policy, subject: Subject, question: Question) -> Reason:
+    """What one policy answers."""
+    asked = PolicyCompiler().ready(policy.type, policy.expression, policy.config)
     rule = Rule("", 0, Kind.POLICY, policy.id, policy.name, expression=asked)
     return decide("bound", "all", [rule], subject, question).reasons[0]
 
@@ -105,8 +131,8 @@ async def subject_of(r: Reading, user: User) -> Subject:
     )
 
 
-async def rules_of(r: Reading, application: Application, compiler: Compiler) -> ApplicationRules:
-    """What decides about one application. A compiler takes a while to make; hand in one of ``VOCABULARY``."""
+async def rules_of(r: Reading, application: Application, compiler: PolicyCompiler) -> ApplicationRules:
+    """What decides about one application. A compiler takes a while to make; hand in one that is kept."""
     rules = []
     for bound in await bindings_of(r, application.id):
         binding = bound.binding
@@ -120,7 +146,9 @@ async def rules_of(r: Reading, application: Application, compiler: Compiler) -> 
                 negate=binding.negate,
                 enabled=binding.enabled,
                 expires=binding.expires,
-                expression=_compiled(compiler, bound.expression) if bound.target.kind is Kind.POLICY else None,
+                expression=None
+                if bound.policy is None
+                else compiler.ready(bound.policy.type, bound.policy.expression, bound.policy.config),
             )
         )
     return ApplicationRules(
@@ -131,12 +159,5 @@ async def rules_of(r: Reading, application: Application, compiler: Compiler) -> 
         access=application.access,
         mode=application.policy_engine_mode,
         rules=rules,
+        wants_standing=wants_standing(rules),
     )
-
-
-def _compiled(compiler: Compiler, text: str | None) -> Expression | None:
-    try:
-        return compiler.compile(text or "")
-    except InvalidInput:
-        # Stored by an older release or by hand: the rule errs, and the explanation says so.
-        return None

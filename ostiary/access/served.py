@@ -16,11 +16,12 @@ from ostiary.access.header_plan import HeaderPlan, header_plan, removal
 from ostiary.access.machine_plan import MachinePlan, machine_plan
 from ostiary.access.open_doors import OpenDoors, open_doors
 from ostiary.kit.errors import InvalidInput
-from ostiary.kit.expressions import Compiler, Expression, TextExpression
+from ostiary.kit.expressions import Compiler, TextExpression
 from ostiary.kit.urls import canonical_path, parse_origin
 from ostiary.mappings import evaluate as mappings
 from ostiary.mappings.evaluate import Mapped
-from ostiary.policies.engine import VOCABULARY, Kind, Rule
+from ostiary.policies.engine import Kind, Rule, wants_standing
+from ostiary.policies.types import PolicyCompiler
 from ostiary.sessions.app_sessions import app_cookie, domain_cookie
 from ostiary.sessions.cookie import Cookie
 
@@ -42,7 +43,7 @@ FROM proxy_providers p JOIN providers v ON v.id = p.id LEFT JOIN applications a 
 """
 BINDINGS = """
 SELECT b.application_id, b.id, b."order", b.user_id, b.group_id, b.policy_id, b.negate, b.enabled, b.expires,
-       u.username, g.name, y.name, y.expression
+       u.username, g.name, y.name, y.expression, y.type, y.config
 FROM policy_bindings b JOIN applications a ON a.id = b.application_id
 LEFT JOIN users u ON u.id = b.user_id LEFT JOIN groups g ON g.id = b.group_id LEFT JOIN policies y ON y.id = b.policy_id
 """
@@ -143,8 +144,7 @@ class Rules:
         """Keyed hashes of the stored path secrets, each with its end; whoever compares looks at the clock."""
         self._served: dict[int, Served] = {}
         self._own_names: frozenset[str] = frozenset()
-        self._expressions: dict[str, Expression | None] = {}
-        self._compiler = Compiler(VOCABULARY)
+        self._policies = PolicyCompiler()
         self._texts: dict[str, TextExpression | None] = {}
         self._removals: dict[tuple[str, ...], bytes] = {}
         """By the names that are set: most applications are told the same, and all of them may be loaded at once."""
@@ -220,8 +220,7 @@ class Rules:
         self._served, self._removals = {}, {}
         self._put(providers, bindings, mapped)
         self._index()
-        used = {row[12] for row in bindings}
-        self._expressions = {text: value for text, value in self._expressions.items() if text in used}
+        self._policies.keep({self._policies.key(row[13], row[12], row[14]) for row in bindings})
         used = {row[3] for row in mapped}
         self._texts = {text: value for text, value in self._texts.items() if text in used}
 
@@ -274,7 +273,7 @@ class Rules:
 
     def rule(self, row: Sequence[Any]) -> Rule:
         """A row of ``BINDINGS``, compiled."""
-        _, binding_id, order, user_id, group_id, policy_id, negate, enabled, expires, *names, text = row
+        _, binding_id, order, user_id, group_id, policy_id, negate, enabled, expires, *names, text, type_, config = row
         kind, key = (
             (Kind.USER, str(user_id))
             if user_id is not None
@@ -293,17 +292,8 @@ class Rules:
             negate=bool(negate),
             enabled=bool(enabled),
             expires=None if expires is None else moment(expires),
-            expression=self._compiled(text) if kind is Kind.POLICY and text is not None else None,
+            expression=self._policies.ready(type_, text, config) if kind is Kind.POLICY else None,
         )
-
-    def _compiled(self, text: str) -> Expression | None:
-        if text not in self._expressions:
-            try:
-                self._expressions[text] = self._compiler.compile(text)
-            except InvalidInput:
-                # Stored by an older release or by hand. Its rule errs, and so denies.
-                self._expressions[text] = None
-        return self._expressions[text]
 
     def _text(self, text: str) -> TextExpression | None:
         if text not in self._texts:
@@ -350,6 +340,7 @@ def _served(row: tuple[Any, ...], rules: list[Rule], headers: HeaderPlan, remove
             access=access,
             mode=engine_mode,
             rules=tuple(rules),
+            wants_standing=wants_standing(rules),
         ),
         cookie=cookie,
         secure=secure,

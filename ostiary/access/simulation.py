@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from ostiary.access.authorize import ApplicationRules, authorize
 from ostiary.access.world import ACTIVE, COLUMNS, DIRECT, ID, Person, Row, State, World
-from ostiary.kit.expressions import Expression
-from ostiary.policies.engine import Decision, Kind, Question, Reason, Result, Rule, Subject, as_read
+from ostiary.policies.engine import Asked, Decision, Kind, Question, Reason, Result, Rule, Subject, as_read
 
 _OWN: Final = frozenset({0, 3, 4, 5})
 """Parts of a row that hardly two people share."""
@@ -322,7 +321,7 @@ def _looks(application: ApplicationRules | None) -> Any:
     return application.enabled, application.access, application.mode, rules
 
 
-def _lasting(application: ApplicationRules | None) -> tuple[Expression, ...]:
+def _lasting(application: ApplicationRules | None) -> tuple[Asked, ...]:
     rules = application.rules if application is not None else ()
     return tuple(
         dict.fromkeys(

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from ostiary.access.authorize import ApplicationRules
 from ostiary.directory.membership import effective_groups
-from ostiary.kit.expressions import Expression, Failed
-from ostiary.policies.engine import Subject
+from ostiary.kit.expressions import Failed
+from ostiary.policies.engine import Asked, Subject
 
 SEPARATOR: Final = "\x1f"
 """Between the group ids of a row."""
@@ -73,7 +73,7 @@ class State:
         self.row = row
         self.membership = world.membership(row[DIRECT] if row is not None else "")
         self._subject: Subject | None = None
-        self._known: dict[Expression, bool | str] = {}
+        self._known: dict[Asked, bool | str] = {}
 
     @property
     def subject(self) -> Subject | None:
@@ -98,7 +98,7 @@ class State:
         """Whether they are there, active, and in which of these groups."""
         return None if self.row is None else (self.row[ACTIVE], self.membership.groups & groups)
 
-    def answers(self, asked: Sequence[Expression], names: Sequence[str]) -> Any:
+    def answers(self, asked: Sequence[Asked], names: Sequence[str]) -> Any:
         """True, false or why it failed, of each expression; one is asked once, whatever it decides about."""
         if self.row is None:
             return None

@@ -18,13 +18,13 @@ from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.policies.bindings import Bindable, check_fields, refuse_password_policy
 from ostiary.policies.engine import Kind
 from ostiary.policies.models import Policy, PolicyBinding
 from ostiary.policies.registry import by_name
 from ostiary.storage.session import Database, Reading, Writing
 
 ROOM = "applications"
-_HIGHEST_ORDER = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ LOST: Final = Target(Kind.LOST, "")
 
 @dataclass(frozen=True)
 class Bound:
-    """A binding with what it names."""
+    """A binding with what it names, and the policy if it names one."""
 
     binding: PolicyBinding
     target: Target
-    expression: str | None = None
+    policy: Policy | None = None
 
 
 class Bindings:
@@ -78,7 +78,7 @@ class Bindings:
                 if binding is None:
                     await bind_in(w, self._clock, application, target, fields, by=by)
                     continue
-                _check(fields, self._clock)
+                check_fields(fields, self._clock)
                 changes = {key: [str(getattr(binding, key)), str(value)] for key, value in fields.items()}
                 for key, value in fields.items():
                     setattr(binding, key, value)
@@ -121,7 +121,7 @@ async def bind_in(
     w: Writing, clock: Clock, application: Application, target: Target, fields: Mapping[str, Any], *, by: Actor
 ) -> PolicyBinding:
     """Binds within the caller's transaction. ``fields`` are of order, negate, enabled, expires."""
-    _check(fields, clock)
+    check_fields(fields, clock)
     column, key = await _subject(w, target)
     if await _existing(w, application, target) is not None:
         raise Conflict(
@@ -161,7 +161,7 @@ async def application_of(r: Reading, slug: str) -> Application:
 async def bindings_of(r: Reading, application_id: str) -> Sequence[Bound]:
     """An application's bindings in the order that they are asked."""
     query = (
-        select(PolicyBinding, User.username, Group.name, Policy.name, Policy.expression)
+        select(PolicyBinding, User.username, Group.name, Policy.name, Policy)
         .outerjoin(User, User.id == PolicyBinding.user_id)
         .outerjoin(Group, Group.id == PolicyBinding.group_id)
         .outerjoin(Policy, Policy.id == PolicyBinding.policy_id)
@@ -169,9 +169,24 @@ async def bindings_of(r: Reading, application_id: str) -> Sequence[Bound]:
         .order_by(PolicyBinding.order, PolicyBinding.id)
     )
     return [
-        Bound(binding, _target(username, group, policy), expression)
-        for binding, username, group, policy, expression in await r.execute(query)
+        Bound(binding, _target(username, group, name), policy)
+        for binding, username, group, name, policy in await r.execute(query)
     ]
+
+
+async def _name_of(r: Reading, application_id: str) -> str | None:
+    name: str | None = await r.scalar(select(Application.slug).where(Application.id == application_id))
+    return name
+
+
+async def _close(w: Writing, application_id: str) -> None:
+    application = await w.get(Application, application_id)
+    if application is not None:
+        application.access = "bound"
+
+
+BINDABLE: Final = Bindable("application_id", "application", _name_of, _close)
+"""Applications, for whoever binds by id."""
 
 
 def _target(username: str | None, group: str | None, policy: str | None) -> Target:
@@ -189,7 +204,9 @@ async def _subject(r: Reading, target: Target) -> tuple[str, int | str]:
         return "user_id", (await by_username(r, target.name)).id
     if target.kind == Kind.GROUP:
         return "group_id", (await group_named(r, target.name)).id
-    return "policy_id", (await by_name(r, target.name)).id
+    policy = await by_name(r, target.name)
+    refuse_password_policy(policy)
+    return "policy_id", policy.id
 
 
 async def _existing(w: Writing, application: Application, target: Target) -> PolicyBinding | None:
@@ -199,12 +216,3 @@ async def _existing(w: Writing, application: Application, target: Target) -> Pol
     )
     found: PolicyBinding | None = await w.scalar(query.limit(1))
     return found
-
-
-def _check(fields: Mapping[str, Any], clock: Clock) -> None:
-    if not 0 <= fields.get("order", 0) <= _HIGHEST_ORDER:
-        raise InvalidInput("binding.order_invalid", f"order: use a number from 0 to {_HIGHEST_ORDER}.", field="order")
-    if "expires" in fields and fields["expires"] <= clock.now():
-        raise InvalidInput(
-            "binding.expires_past", "expires: it has passed already; give a later time.", field="expires"
-        )

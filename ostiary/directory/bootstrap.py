@@ -87,7 +87,7 @@ class Bootstrap:
         if given.password_hash:
             return check_imported(given.password_hash, field="bootstrap.password_hash")
         if given.password:
-            self._passwords.check_new(given.password, username=USERNAME, field="bootstrap.password")
+            await self._passwords.approve(given.password, username=USERNAME, field="bootstrap.password")
             return await self._passwords.hash(given.password)
         return None
 

@@ -5,7 +5,7 @@ the same sentence.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import update
@@ -23,6 +23,9 @@ from ostiary.events.record import SYSTEM, Actor, record
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Refused, Unavailable
 from ostiary.storage.session import Database, Writing
+
+# (transaction, whose account it is or None, what was typed, where from, whether it was right)
+Counting = Callable[[Writing, User | None, str, "Attempt", bool], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Credentials:
         self._passwords = passwords
         self._lockout = lockout
         self._devices = devices
+        self.on_attempt: list[Counting] = []
+        """Told of each attempt whose password was checked, in the transaction that records it."""
 
     async def named(self, typed_name: str, attempt: Attempt, naming: Naming = ANY_NAME) -> User | None:
         """The active person of that name, for a page that says whether there is one.
@@ -111,8 +116,10 @@ class Credentials:
                     and hmac.compare_digest(known.password_hash or "", stored)
                 ):
                     await self._succeeded(w, known, counted, stored, fresh)
+                    await self._tell(w, known, typed_name, attempt, good=True)
                     return known
             await self._failed(w, user, counted, attempt)
+            await self._tell(w, user, typed_name, attempt, good=False)
         raise Refused("login.failed", "The name or the password is not right. Check both, then try again.")
 
     async def unlock(self, user: User, *, by: Actor) -> None:
@@ -120,6 +127,10 @@ class Credentials:
         async with self._database.writing() as w:
             await self._lockout.unlock(w, user)
             await record(w, self._clock, Action.USER_WRITE, ROOM, by, unlocked=True, pk=user.id, username=user.username)
+
+    async def _tell(self, w: Writing, user: User | None, typed: str, attempt: Attempt, *, good: bool) -> None:
+        for listener in self.on_attempt:
+            await listener(w, user, typed, attempt, good)
 
     def _subjects(self, user: User | None, typed_name: str, attempt: Attempt) -> list[Subject]:
         # Always in this order, the widest first: transactions that lock rows in one order never wait in a circle.

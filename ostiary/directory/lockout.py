@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import ColumnElement, and_, case, delete, literal, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,6 +22,7 @@ from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database, Reading, Writing
 
 _PURPOSE = "lockout"
+UNREADABLE: Final = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Lockout:
 
     def peer(self, address: str | None, *, shared: bool) -> Subject:
         """A client address; whoever has none that can be read shares one."""
-        value = f"{'shared' if shared else 'peer'}:{_network(address)}"
+        value = f"{'shared' if shared else 'peer'}:{network_of(address)}"
         return Subject("peer", self._key(value), self._shared_peer_attempts if shared else self._peer_attempts)
 
     async def locked(self, r: Reading, subjects: Sequence[Subject]) -> LockedUntil | None:
@@ -184,11 +186,12 @@ class Lockout:
         return self._secrets.hash(_PURPOSE, value.encode("utf-8", "replace"))
 
 
-def _network(address: str | None) -> str:
+def network_of(address: str | None) -> str:
+    """What counts as one address: itself, or in IPv6 the /64 that one house has."""
     try:
         ip = ipaddress.ip_address(address or "")
     except ValueError:
-        return "unreadable"
+        return UNREADABLE
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)
     if ip.ipv4_mapped is not None:

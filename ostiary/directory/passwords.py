@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -27,6 +27,9 @@ from argon2.low_level import ARGON2_VERSION
 from ostiary.kit.errors import InvalidInput, Unavailable
 
 T = TypeVar("T")
+
+# (password, the field it was typed into): raises InvalidInput for what may not become one.
+Judge = Callable[[str, str], Awaitable[None]]
 
 LONGEST_BYTES = 1024
 
@@ -67,9 +70,20 @@ class Passwords:
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="password")
         self._pending = 0
         self._lock = Lock()
+        self.judges: list[Judge] = []
+        """Who else has a say in what may become a password."""
+
+    async def approve(self, password: str, *, username: str = "", field: str = "password") -> None:
+        """Refuses what may not become a password, by our own rule and by all ``judges``.
+
+        Whoever stores a password that somebody chose asks here first.
+        """
+        self.check_new(password, username=username, field=field)
+        for judge in self.judges:
+            await judge(password, field)
 
     def check_new(self, password: str, *, username: str = "", field: str = "password") -> None:
-        """Refuses what may not become a password: too short, too long, with NUL, or the person's own name."""
+        """Our own rule alone: not too short, too long, with NUL, or the person's own name."""
         if "\0" in password or _encoded(password) is None:
             raise InvalidInput(
                 "password.characters",
@@ -94,7 +108,7 @@ class Passwords:
             )
 
     async def hash(self, password: str) -> str:
-        """The form to store. Check it with :meth:`check_new` first. Raises `passwords.busy`."""
+        """The form to store. Ask :meth:`approve` first. Raises `passwords.busy`."""
         return await self._run(lambda: self._hasher.hash(_normal(password)))
 
     async def verify(self, stored: str | None, password: str) -> Verdict:

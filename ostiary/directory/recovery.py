@@ -84,7 +84,7 @@ class Recovery:
         """Sets the password, opens the account if failed attempts had locked it, and ends link and all sessions."""
         async with self._database.reading() as r:
             user = await self.whose(r, key)
-        self._passwords.check_new(password, username=user.username)
+        await self._passwords.approve(password, username=user.username)
         stored = await self._passwords.hash(password)
         async with self._database.writing() as w:
             # Of two at once, the second finds no link any more.

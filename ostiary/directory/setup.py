@@ -108,7 +108,7 @@ class Setup:
                 field="email",
             )
         origin = str(parse_origin(base_url, field="base_url"))
-        self._passwords.check_new(password, username=USERNAME)
+        await self._passwords.approve(password, username=USERNAME)
         stored = await self._passwords.hash(password)
         now = self._clock.now()
         async with self._database.writing() as w:

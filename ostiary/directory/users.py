@@ -54,7 +54,7 @@ class Users:
         """A new user in the groups of these names. Raises `user.username_taken` and what :mod:`fields` refuses."""
         stored = None
         if password is not None:
-            self._passwords.check_new(password, username=canonical(username))
+            await self._passwords.approve(password, username=canonical(username))
             stored = await self._passwords.hash(password)
         async with self._database.writing() as w:
             return await self.create_in(
@@ -195,7 +195,7 @@ class Users:
         """Sets a password and ends the person's sessions, except ``keep_session``, which the caller rotates."""
         async with self._database.reading() as r:
             username = (await existing(r, user_id)).username
-        self._passwords.check_new(password, username=username, field=field)
+        await self._passwords.approve(password, username=username, field=field)
         stored = await self._passwords.hash(password)
         async with self._database.writing() as w:
             await self.set_password_in(w, user_id, stored, keep_session=keep_session, by=by)

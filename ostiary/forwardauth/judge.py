@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from ostiary.access.authorize import authorize
 from ostiary.access.machines import Machine
 from ostiary.access.served import Ambiguous, Load, Served
+from ostiary.access.standings import Standings
 from ostiary.access.table import AccessTable, Entry, Person
 from ostiary.events.record import Actor
 from ostiary.forwardauth import decide
@@ -25,7 +26,7 @@ from ostiary.forwardauth.wire import Asked, is_preflight, visitor
 from ostiary.kit.clock import Clock
 from ostiary.kit.proxies import Proxies
 from ostiary.kit.urls import canonical_path
-from ostiary.policies.engine import Decision, Question, Result
+from ostiary.policies.engine import Decision, Question, Result, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Judge:
         self._proxies = proxies
         self._clock = clock
         self._assertions = Assertions(table=table)
+        self._standings = Standings()
         self._started = clock.now(), clock.monotonic()
 
     def now(self) -> datetime:
@@ -109,7 +111,9 @@ class Judge:
             return Outcome(Verdict.UNKNOWN_HOST, "unknown_host")
         entry = yield from self._identify.session(served, asked.host_key, asked.cookies, now)
         if not isinstance(entry, str):
-            return self._entering(asked, served, entry.login.person, entry, entry.login.id, version, now)
+            person = entry.login.person
+            standing = yield from self.standing(served, person, visitor(asked, self._proxies))
+            return self._entering(asked, served, person, entry, entry.login.id, version, now, standing)
         # The cookie decides first. Only without a session does a machine's credential count, and then it counts alone.
         authorization = None if served.machines is None else asked.authorization
         if authorization is None:
@@ -122,7 +126,14 @@ class Judge:
             return self._unless_open(asked, Outcome(Verdict.SIGN_IN, entry, served))
         if machine.served is served and machine.version == version and machine.since <= now < machine.until:
             return Outcome(Verdict.ALLOW, "allowed", served, machine.answer, machine.private, by_machine=True)
-        return self._entering(asked, served, machine.person, machine, machine.name, version, now)
+        standing = yield from self.standing(served, machine.person, client_ip)
+        return self._entering(asked, served, machine.person, machine, machine.name, version, now, standing)
+
+    def standing(self, served: Served, person: Person, client_ip: str) -> Load[Standing | None]:
+        """What somebody has earned at sign-in, where the application's rules ask for it; else None."""
+        if served.rules is None or not served.rules.wants_standing:
+            return None
+        return (yield from self._standings.of(person.subject.user_id, client_ip, self.now()))
 
     def _entering(
         self,
@@ -133,6 +144,7 @@ class Judge:
         login_id: str,
         version: int,
         now: datetime,
+        standing: Standing | None,
     ) -> Outcome:
         """What comes of somebody we know; an answer that no request could change is kept with what they came with.
 
@@ -143,7 +155,13 @@ class Judge:
         table, by_machine = self._table, isinstance(kept, Machine)
         client_ip = visitor(asked, self._proxies)
         opinion = self.opinion(
-            served, person, host=asked.host_key, target=asked.target, method=asked.method, client_ip=client_ip
+            served,
+            person,
+            host=asked.host_key,
+            target=asked.target,
+            method=asked.method,
+            client_ip=client_ip,
+            standing=standing,
         )
         if opinion.refusal is not None:
             refused = Outcome(Verdict.FORBIDDEN, opinion.refusal, served, by_machine=by_machine)
@@ -183,7 +201,15 @@ class Judge:
         return outcome
 
     def opinion(
-        self, served: Served, person: Person, *, host: str, target: bytes | None, method: str, client_ip: str
+        self,
+        served: Served,
+        person: Person,
+        *,
+        host: str,
+        target: bytes | None,
+        method: str,
+        client_ip: str,
+        standing: Standing | None,
     ) -> Opinion:
         """May this person open that address? The same words for a check and for the page that explains one.
 
@@ -193,7 +219,7 @@ class Judge:
         if rules is None:
             raise ValueError("a provider without an application opens to nobody")
         path = None if target is None else canonical_path(target)
-        question = Question(now=self.now(), host=host, method=method, path=path or "", client_ip=client_ip)
+        question = Question(self.now(), host, method, path or "", client_ip, standing)
         decision = authorize(rules, person.subject, question)
         refusal = decide.refusal(decision, path)
         if refusal is not None:

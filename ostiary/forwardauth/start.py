@@ -212,8 +212,16 @@ class StartPage:
         person = await self._freshness.ask(self._table.load_person(session.user_id))
         if person is None:
             return self._explain.unknown_host(visit, wanted.host)
+        client_ip = visit.client.visitor
+        standing = await self._freshness.ask(self._judge.standing(wanted.served, person, client_ip))
         opinion = self._judge.opinion(
-            wanted.served, person, host=wanted.host, target=wanted.target, method="GET", client_ip=visit.client.visitor
+            wanted.served,
+            person,
+            host=wanted.host,
+            target=wanted.target,
+            method="GET",
+            client_ip=client_ip,
+            standing=standing,
         )
         if opinion.refusal is None:
             return None

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from ostiary.directory.vocabulary import PERSON
-from ostiary.kit.expressions import Expression, Failed, Vocabulary
+from ostiary.kit.expressions import Failed, Vocabulary
 
 VOCABULARY = Vocabulary(
     {
@@ -47,14 +47,44 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a name and an address have earned at sign-in: the sums of all scores of the ``name``, of the ``address``
+    (None where that is not known), and of ``both`` together, which are part of the other two."""
+
+    name: int = 0
+    address: int | None = None
+    both: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked for, and when. Empty texts where there is no request, as in a launch page's list."""
+    """What is asked for, and when. Empty texts where there is no request, as in a launch page's list.
+
+    ``standing`` is None where nobody knows it, ``event`` where nothing has happened: policies about them fail there.
+    """
 
     now: datetime
     host: str = ""
     method: str = ""
     path: str = ""
     client_ip: str = ""
+    standing: Standing | None = None
+    event: Mapping[str, Any] | None = None
+
+
+class Asked(Protocol):
+    """A policy that can be asked, of whatever type. An expression is one."""
+
+    @property
+    def volatile(self) -> bool:
+        """Whether its answer may change while the person, the groups and the policy stay the same."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names of what it reads."""
+
+    def evaluate(self, values: Mapping[str, Any]) -> bool:
+        """Exactly true or exactly false; raises `Failed` for everything else."""
 
 
 class Kind(StrEnum):
@@ -71,8 +101,8 @@ class Kind(StrEnum):
 class Rule:
     """One binding. ``kind`` is a `Kind`, ``key`` the user's id in decimal, the group's or the policy's id.
 
-    ``name`` is that subject's, for people to read. A policy's rule without an ``expression`` is one that could not be
-    compiled: it errs.
+    ``name`` is that subject's, for people to read. ``expression`` is what a policy asks; a policy's rule without one
+    could not be compiled: it errs.
     """
 
     binding_id: str
@@ -83,7 +113,7 @@ class Rule:
     negate: bool = False
     enabled: bool = True
     expires: datetime | None = None
-    expression: Expression | None = None
+    expression: Asked | None = None
 
     def in_force(self, now: datetime) -> bool:
         """Whether it counts at this moment; it stops counting at ``expires``."""
@@ -120,6 +150,11 @@ class Decision:
     reasons: tuple[Reason, ...]
     volatile: bool = False
     expires: datetime | None = None
+
+
+def wants_standing(rules: Sequence[Rule]) -> bool:
+    """Whether one of these rules asks what somebody has earned at sign-in."""
+    return any(rule.expression is not None and "standing" in rule.expression.reads for rule in rules)
 
 
 def decide(access: str, mode: str, rules: Sequence[Rule], subject: Subject, question: Question) -> Decision:
@@ -209,4 +244,6 @@ def _values(subject: Subject, question: Question) -> dict[str, Any]:
         "request.path": question.path,
         "request.client_ip": question.client_ip,
         "now": question.now,
+        "standing": question.standing,
+        "event": question.event,
     }

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 from ostiary.access.openable import openable
 from ostiary.applications.registry import Protected, listed
 from ostiary.kit.clock import Clock
-from ostiary.kit.expressions import Compiler
-from ostiary.policies.engine import VOCABULARY
+from ostiary.policies.types import PolicyCompiler
 from ostiary.storage.session import Database
 
 
@@ -29,7 +28,7 @@ class MyApplications:
     def __init__(self, *, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._compiler = Compiler(VOCABULARY)
+        self._compiler = PolicyCompiler()
 
     async def of(self, user_id: int, client_ip: str) -> Sequence[Tile]:
         """In order of group and name. What has no address to open is left out."""

@@ -42,7 +42,7 @@ class OwnPassword:
     async def change(self, session: LiveSession, *, current: str, new: str, attempt: Attempt) -> Changed:
         """Raises `password.current_wrong` (field ``current``), what a new password may not be (field ``password``), and
         `login.locked`: whoever finds an open browser must not be able to guess at leisure."""
-        self._passwords.check_new(new, username=session.username)
+        await self._passwords.approve(new, username=session.username)
         try:
             await self._credentials.check(session.username, current, attempt)
         except Refused as error:

@@ -38,6 +38,7 @@ TRIGGERED: Final[Mapping[str, tuple[str, str]]] = {
 
 NOT_DECIDING: Final[Mapping[str, str]] = {
     "feed": "is the feed",
+    "reputation_scores": "count for ten seconds after they were read, and are read from the database then",
     "leases": "say who runs a job",
     "events": "tell what was decided",
     "roles": "are read from the database at every request of an administrator",
@@ -121,12 +122,16 @@ def _sqlite(table: str) -> list[str]:
         ("delete", "DELETE", "OLD"),
     ):
         first, *second = states.split()
-        body = f"INSERT INTO feed (kind, key, created) VALUES ('{kind}', {first}.{column}, {_SQLITE_NOW});"
+        # A row without a key, as a flow's binding has none, concerns no check.
+        body = (
+            f"INSERT INTO feed (kind, key, created) SELECT '{kind}', {first}.{column}, {_SQLITE_NOW}"
+            f" WHERE {first}.{column} IS NOT NULL;"
+        )
         for state in second:
             # An update that moves the key concerns both: the one that loses the row and the one that gains it.
             body += (
                 f" INSERT INTO feed (kind, key, created) SELECT '{kind}', {state}.{column}, {_SQLITE_NOW}"
-                f" WHERE {state}.{column} IS NOT {first}.{column};"
+                f" WHERE {state}.{column} IS NOT NULL AND {state}.{column} IS NOT {first}.{column};"
             )
         statements.append(f"DROP TRIGGER IF EXISTS feed_{table}_{verb}")
         statements.append(f"CREATE TRIGGER feed_{table}_{verb} AFTER {event} ON {table} BEGIN {body} END")
@@ -143,12 +148,14 @@ DECLARE
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         old_key := to_jsonb(OLD) ->> TG_ARGV[1];
-        INSERT INTO feed (kind, key, created) VALUES (TG_ARGV[0], old_key, {_POSTGRES_NOW});
-        PERFORM pg_notify('{CHANNEL}', '');
+        IF old_key IS NOT NULL THEN
+            INSERT INTO feed (kind, key, created) VALUES (TG_ARGV[0], old_key, {_POSTGRES_NOW});
+            PERFORM pg_notify('{CHANNEL}', '');
+        END IF;
     END IF;
     IF TG_OP <> 'DELETE' THEN
         new_key := to_jsonb(NEW) ->> TG_ARGV[1];
-        IF new_key IS DISTINCT FROM old_key THEN
+        IF new_key IS NOT NULL AND new_key IS DISTINCT FROM old_key THEN
             INSERT INTO feed (kind, key, created) VALUES (TG_ARGV[0], new_key, {_POSTGRES_NOW});
         END IF;
     END IF;

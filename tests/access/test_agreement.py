@@ -14,9 +14,10 @@ from ostiary.applications.registry import Applications, existing
 from ostiary.directory.groups import Groups
 from ostiary.directory.models import Group, GroupParent, Membership, User
 from ostiary.events.record import COMMAND
-from ostiary.kit.expressions import Compiler
-from ostiary.policies.engine import VOCABULARY, Kind, Question, Subject
+from ostiary.kit.expressions import Expression
+from ostiary.policies.engine import Asked, Kind, Question, Subject
 from ostiary.policies.registry import Policies
+from ostiary.policies.types import PolicyCompiler
 from ostiary.storage.direct import PostgresDirect, SqliteDirect
 from ostiary.storage.feed_postgres import PostgresFeed
 from ostiary.storage.feed_sqlite import SqliteFeed
@@ -63,10 +64,14 @@ async def worker(url: str, clock: FakeClock) -> AsyncIterator[Worker]:
                 await closing
 
 
+def _text(asked: Asked) -> str:
+    return asked.text if isinstance(asked, Expression) else repr(asked)
+
+
 def comparable(rules: ApplicationRules) -> ApplicationRules:
     """Compiled expressions are compared by what they read."""
     plain = [
-        replace(rule, name=f"{rule.name}: {rule.expression.text}", expression=None) if rule.expression else rule
+        replace(rule, name=f"{rule.name}: {_text(rule.expression)}", expression=None) if rule.expression else rule
         for rule in rules.rules
     ]
     return replace(rules, rules=sorted(plain, key=lambda rule: (rule.order, rule.binding_id)))
@@ -116,7 +121,7 @@ async def test_the_table_and_the_explanation_agree_after_every_change(
             rules, subject = await looking.look("hello.example.com", 1)
             async with database.reading() as r:
                 application = (await existing(r, slug)).application
-                told = await rules_of(r, application, Compiler(VOCABULARY))
+                told = await rules_of(r, application, PolicyCompiler())
                 person = await subject_of(r, await r.get_one(User, 1))
             assert rules is not None
             assert subject == person

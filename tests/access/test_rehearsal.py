@@ -23,10 +23,10 @@ from ostiary.directory.passwords import Passwords
 from ostiary.directory.users import Users
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import NotFound
-from ostiary.kit.expressions import Compiler
-from ostiary.policies.engine import VOCABULARY, Kind, Question
+from ostiary.policies.engine import Kind, Question
 from ostiary.policies.models import Policy
 from ostiary.policies.registry import Policies
+from ostiary.policies.types import PolicyCompiler
 from ostiary.storage.base import Base
 from ostiary.storage.session import Database
 from tests.clock import FakeClock
@@ -90,7 +90,7 @@ class House:
         async with self.database.reading() as r:
             people = (await r.scalars(select(User))).all()
             for application in (await r.scalars(select(Application))).all():
-                rules = await rules_of(r, application, Compiler(VOCABULARY))
+                rules = await rules_of(r, application, PolicyCompiler())
                 for user in people:
                     decision = authorize(rules, await subject_of(r, user), Question(self.clock.now()))
                     access = Access.DEPENDS if decision.volatile else Access.YES if decision.allowed else Access.NO

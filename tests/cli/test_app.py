@@ -164,6 +164,11 @@ def test_a_person_at_a_terminal_is_asked(ostiary: Ostiary, answer: str, access: 
         (("policy", "add", "p", "-f", "/nowhere"), "policy.file_unreadable"),
         (("policy", "add", "p", "-e", "user.nam == 'x'"), "expression.unknown_name"),
         (("policy", "test", "p", "bob"), "policy.not_found"),
+        (("policy", "test", "p", "bob", "--event", "[]"), "policy.event_invalid"),
+        (("policy", "add", "p", "--type", "geoip"), "policy.type_unknown"),
+        (("policy", "add", "p", "--type", "password", "-e", "true"), "policy.field_unknown"),
+        (("policy", "add", "p", "--type", "password", "--with", "length_min"), "policy.field_invalid"),
+        (("policy", "add", "p", "--type", "password", "--with", "length_min=long"), "policy.field_invalid"),
     ],
 )
 def test_bad_input_is_one_sentence_with_its_code(ostiary: Ostiary, arguments: tuple[str, ...], code: str) -> None:
@@ -196,6 +201,31 @@ def test_the_life_of_an_application(ostiary: Ostiary) -> None:
     refused(ostiary("app", "show", "hi"), "application.not_found")
 
 
+def test_policies_with_fields(ostiary: Ostiary) -> None:
+    made = ostiary(
+        "policy", "add", "long", "--type", "password", "--with", "length_min=12", "--with", "error_message=No"
+    )
+    assert "judges every new password" in made.out
+    assert ostiary("policy", "set", "long", "--with", "amount_digits=1").status == 0
+    assert ostiary("policy", "list").out.splitlines()[1].split(maxsplit=3) == [
+        "long",
+        "password",
+        "0",
+        "amount_digits=1, length_min=12, error_message=No",
+    ]
+    assert "check_zxcvbn=false\n" in ostiary("policy", "show", "long").out
+    assert "password.policy" in ostiary("user", "set-password", "bob", typed="too short\n").err
+    assert ostiary("policy", "add", "signed-in", "--type", "event_matcher", "--with", "action=login").status == 0
+    for action, answer in (("login", "true"), ("logout", "false")):
+        event = f'{{"action": "{action}"}}'
+        said = ostiary("policy", "test", "signed-in", "bob", "--event", event).out
+        assert said == f"Policy signed-in answered {answer}.\n"
+    assert "nothing has happened" in ostiary("policy", "test", "signed-in", "bob").out
+    assert "binding.password_policy" in ostiary(*HELLO, "--policy", "long").err
+    assert ostiary("policy", "add", "bad", "--type", "reputation", "--with", "check_ip=false").status == 0
+    assert ostiary("policy", "test", "bad", "bob").out == "Policy bad answered false.\n"
+
+
 def test_the_life_of_a_policy(ostiary: Ostiary, tmp_path: Path) -> None:
     file = tmp_path / "rule.cel"
     file.write_text("user.attributes.level >= 3 &&\n  request.path.startsWith('/')\n")
@@ -205,7 +235,7 @@ def test_the_life_of_a_policy(ostiary: Ostiary, tmp_path: Path) -> None:
     assert ostiary("policy", "test", "level", "bob").out == "Policy level answered true.\n"
     assert ostiary("policy", "test", "level", "bob", "--path", "x").out == "Policy level answered false.\n"
     assert "failed, so it does not pass" in ostiary("policy", "test", "level", "alice").out
-    assert ostiary("policy", "list").out.splitlines()[1].split()[:2] == ["level", "1"]
+    assert ostiary("policy", "list").out.splitlines()[1].split()[:3] == ["level", "expression", "1"]
     assert ostiary("policy", "show", "piped").out == "user.username == 'bob'\n"
     assert ostiary("policy", "set", "level", "-e", "false", "--name", "never").status == 0
     assert "bob may not open hello" in ostiary("access", "explain", "bob", "hello").out

@@ -8,9 +8,9 @@ from ostiary.applications.registry import existing
 from ostiary.directory.models import Group, User
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import NotFound
-from ostiary.kit.expressions import Compiler
-from ostiary.policies.engine import VOCABULARY, Kind
+from ostiary.policies.engine import Kind
 from ostiary.policies.models import Policy
+from ostiary.policies.types import PolicyCompiler
 from tests.forwardauth.house import House
 
 
@@ -57,7 +57,7 @@ async def test_it_is_shown_and_can_be_taken_away(house: House) -> None:
     await house.delete(Group, Group.name == "managers")
     bindings = Bindings(database=house.database, clock=house.clock)
     async with house.database.reading() as r:
-        rules = await rules_of(r, (await existing(r, "hello")).application, Compiler(VOCABULARY))
+        rules = await rules_of(r, (await existing(r, "hello")).application, PolicyCompiler())
     assert [rule.kind for rule in rules.rules].count(Kind.LOST) == 1
     await bindings.remove("hello", LOST, by=COMMAND)
     await house.let_know()

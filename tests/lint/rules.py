@@ -226,6 +226,15 @@ def faces_only_read(module: Module) -> Iterator[Finding]:
                 pass
 
 
+def new_passwords_are_approved(module: Module) -> Iterator[Finding]:
+    """Whoever stores a password that somebody chose asks everybody who has a say, not our own rule alone."""
+    if module.path.as_posix() == "ostiary/directory/passwords.py":
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr == "check_new":
+            yield Finding(module.path, node.lineno, "a new password passes the policies by; await Passwords.approve")
+
+
 def named_by_its_thing(module: Module) -> Iterator[Finding]:
     """A file is named after what it does."""
     for part in module.path.with_suffix("").parts:
@@ -267,6 +276,7 @@ RULES: Final[tuple[Rule, ...]] = (
     no_exception_text,
     constant_time,
     faces_only_read,
+    new_passwords_are_approved,
     named_by_its_thing,
     packages_hold_a_docstring,
     documented_modules,

@@ -14,6 +14,7 @@ from tests.lint.rules import (
     faces_only_read,
     modules,
     named_by_its_thing,
+    new_passwords_are_approved,
     no_exception_text,
     no_guessable_randomness,
     no_mutable_state,
@@ -156,6 +157,12 @@ def test_a_writing_face_is_caught(path: str) -> None:
     assert found(faces_only_read, "from ostiary.storage.session import Writing", path) == [1]
     assert not found(faces_only_read, "async with database.reading() as r: ...", path)
     assert not found(faces_only_read, "async with database.writing() as w: ...", "ostiary/directory/users.py")
+
+
+def test_a_password_that_passes_the_policies_by_is_caught() -> None:
+    assert found(new_passwords_are_approved, "passwords.check_new(password)", "ostiary/directory/setup.py") == [1]
+    assert not found(new_passwords_are_approved, "await passwords.approve(password)", "ostiary/directory/setup.py")
+    assert not found(new_passwords_are_approved, "self.check_new(password)", "ostiary/directory/passwords.py")
 
 
 @pytest.mark.parametrize("path", ["ostiary/web/utils.py", "ostiary/helpers/x.py", "ostiary/kit/common.py"])

@@ -1,0 +1,107 @@
+"""authentik's words for events, of which an event matcher may name one each: actions, applications (parts of the
+product) and models. Of the latter two only those that exist here; what is named otherwise could never match.
+"""
+
+from typing import Final
+
+ACTIONS: Final = frozenset(
+    [
+        "login",
+        "login_failed",
+        "logout",
+        "user_write",
+        "user_offboarded",
+        "suspicious_request",
+        "password_set",
+        "secret_view",
+        "secret_rotate",
+        "invitation_used",
+        "authorize_application",
+        "source_linked",
+        "impersonation_started",
+        "impersonation_ended",
+        "flow_execution",
+        "policy_execution",
+        "policy_exception",
+        "property_mapping_exception",
+        "system_task_execution",
+        "system_task_exception",
+        "system_exception",
+        "configuration_error",
+        "configuration_warning",
+        "model_created",
+        "model_updated",
+        "model_deleted",
+        "email_sent",
+        "update_available",
+        "export_ready",
+        "review_initiated",
+        "review_overdue",
+        "review_attested",
+        "review_completed",
+        "access_request_created",
+        "access_request_approved",
+        "access_request_denied",
+        "access_request_revoked",
+        "custom_",
+    ]
+)
+
+MODELS: Final = frozenset(
+    [
+        "authentik_core.user",
+        "authentik_core.group",
+        "authentik_core.token",
+        "authentik_core.application",
+        "authentik_providers_proxy.proxyprovider",
+        "authentik_providers_oauth2.scopemapping",
+        "authentik_policies.policybinding",
+        "authentik_policies_expression.expressionpolicy",
+        "authentik_policies_password.passwordpolicy",
+        "authentik_policies_reputation.reputationpolicy",
+        "authentik_policies_event_matcher.eventmatcherpolicy",
+        "authentik_flows.flow",
+        "authentik_flows.flowstagebinding",
+        "authentik_stages_identification.identificationstage",
+        "authentik_stages_password.passwordstage",
+        "authentik_stages_user_login.userloginstage",
+        "authentik_stages_user_logout.userlogoutstage",
+        "authentik_stages_deny.denystage",
+        "authentik_brands.brand",
+        "authentik_crypto.certificatekeypair",
+        "authentik_outposts.outpost",
+        "authentik_outposts.kubernetesserviceconnection",
+        "authentik_outposts.dockerserviceconnection",
+        "authentik_events.event",
+        "authentik_blueprints.blueprintinstance",
+        "authentik_rbac.role",
+        "authentik_rbac.initialpermissions",
+    ]
+)
+
+APPS: Final = frozenset(
+    [
+        "authentik.core",
+        "authentik.providers.proxy",
+        "authentik.providers.oauth2",
+        "authentik.policies",
+        "authentik.policies.expression",
+        "authentik.policies.password",
+        "authentik.policies.reputation",
+        "authentik.policies.event_matcher",
+        "authentik.flows",
+        "authentik.stages.identification",
+        "authentik.stages.password",
+        "authentik.stages.user_login",
+        "authentik.stages.user_logout",
+        "authentik.stages.deny",
+        "authentik.brands",
+        "authentik.crypto",
+        "authentik.outposts",
+        "authentik.events",
+        "authentik.blueprints",
+        "authentik.rbac",
+        "authentik.admin",
+        "authentik.api",
+    ]
+)
