@@ -248,7 +248,9 @@ class Server:
         DetailsPage(forms=forms, own_details=OwnDetails(database=database, users=parts.users)).mount(self.routes)
         self.routes.api(
             "/api/v3/",
-            Lazy(lambda: _api(parts, visits=visits, proxies=proxies, forms=forms, touch=self.token_use.note)),
+            Lazy(
+                lambda: _api(parts, visits=visits, proxies=proxies, forms=forms, pages=pages, touch=self.token_use.note)
+            ),
         )
         self.asgi: ASGIApp = site(
             routes=self.routes, static=static, errors=Errors(pages), address=address, proxies=proxies
@@ -352,7 +354,13 @@ class Server:
 
 
 def _api(
-    parts: Parts, *, visits: Visits, proxies: Proxies, forms: Forms, touch: Callable[[str, datetime], None]
+    parts: Parts,
+    *,
+    visits: Visits,
+    proxies: Proxies,
+    forms: Forms,
+    pages: Pages,
+    touch: Callable[[str, datetime], None],
 ) -> ASGIApp:
     """The management API. It, FastAPI and all that it manages load here, when somebody first asks."""
     from ostiary.api.app import build as build_api
@@ -368,7 +376,7 @@ def _api(
         touch=touch,
         now=parts.clock.now,
     )
-    return build_api(all_kinds(parts), parts, callers)
+    return build_api(all_kinds(parts), parts, callers, pages)
 
 
 async def served(settings: Settings) -> Server:

@@ -8,12 +8,13 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ostiary.api import admin, applications, errors, events, outposts, property_mappings, providers, rbac
+from ostiary.api import admin, applications, browser, errors, events, outposts, property_mappings, providers, rbac
 from ostiary.api.caller import CSRF_HEADER, Callers
 from ostiary.api.operations import Operations
 from ostiary.kit.errors import InvalidInput, OstiaryError
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
+from ostiary.web.pages import Pages
 
 _OURS: Final[Mapping[bytes, bytes]] = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
 AREAS: Final = (
@@ -27,11 +28,12 @@ AREAS: Final = (
 )
 
 
-def operations(kinds: Kinds, rooms: Rooms) -> Operations:
+def operations(kinds: Kinds, rooms: Rooms, pages: Pages) -> Operations:
     """Every operation, with who may call it."""
     built = Operations(made=rbac.initial_permissions(rooms))
     for area in AREAS:
         area.mount(built, kinds, rooms)
+    browser.mount(built, pages)
     return built
 
 
@@ -45,9 +47,9 @@ def application(built: Operations) -> FastAPI:
     return app
 
 
-def build(kinds: Kinds, rooms: Rooms, callers: Callers) -> ASGIApp:
+def build(kinds: Kinds, rooms: Rooms, callers: Callers, pages: Pages) -> ASGIApp:
     """What is mounted at ``/api/v3/``."""
-    return Before(application(operations(kinds, rooms)), callers)
+    return Before(application(operations(kinds, rooms, pages)), callers)
 
 
 class Before:

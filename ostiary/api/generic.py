@@ -103,7 +103,19 @@ class Generic:
             makers[letter]()
 
     def _add(self, method: str, path: str, suffix: str, handler: Any, who: Any, **more: Any) -> None:
-        self._operations.add(method, path, f"{self._prefix}_{suffix}", handler, who=who, tag=self._tag, **more)
+        words = self._kind.words
+        summary = {
+            "list": f"List {words.plural}",
+            "create": f"Make a {words.name}",
+            "retrieve": f"Read a {words.name}",
+            "update": f"Write a {words.name} whole",
+            "partial_update": f"Change some fields of a {words.name}",
+            "destroy": f"Delete a {words.name}",
+            "used_by_list": f"What refers to a {words.name}",
+        }[suffix]
+        self._operations.add(
+            method, path, f"{self._prefix}_{suffix}", handler, who=who, tag=self._tag, summary=summary, **more
+        )
 
     def _list(self) -> Any:
         kind = self._kind

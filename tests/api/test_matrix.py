@@ -24,7 +24,9 @@ from tests.api.surface import surface
 # Signed in or not.
 PUBLIC = frozenset(
     {
+        "ostiary_browser",
         "root_config_retrieve",
+        "schema_retrieve",
     }
 )
 # Whoever is signed in, about themselves and what is theirs.
