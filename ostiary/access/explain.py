@@ -1,12 +1,12 @@
 """Why somebody may or may not open an application, put into words for administrators."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from ostiary.access.authorize import ApplicationRules, authorize
 from ostiary.access.header_plan import SEPARATOR
-from ostiary.applications.bindings import bindings_of
+from ostiary.applications.bindings import Bound, bindings_of
 from ostiary.applications.models import Application
 from ostiary.applications.registry import existing
 from ostiary.directory.membership import groups_of
@@ -133,8 +133,13 @@ async def subject_of(r: Reading, user: User) -> Subject:
 
 async def rules_of(r: Reading, application: Application, compiler: PolicyCompiler) -> ApplicationRules:
     """What decides about one application. A compiler takes a while to make; hand in one that is kept."""
+    return rules_from(application, await bindings_of(r, application.id), compiler)
+
+
+def rules_from(application: Application, bindings: Sequence[Bound], compiler: PolicyCompiler) -> ApplicationRules:
+    """The same from bindings that were read already."""
     rules = []
-    for bound in await bindings_of(r, application.id):
+    for bound in bindings:
         binding = bound.binding
         rules.append(
             Rule(

@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
+
 from ostiary.access.authorize import authorize
-from ostiary.access.explain import knowing, rules_of, subject_of
-from ostiary.applications.registry import listed
+from ostiary.access.explain import knowing, rules_from, subject_of
+from ostiary.applications.bindings import all_bindings
+from ostiary.applications.models import Application
 from ostiary.directory.users import existing
 from ostiary.policies.engine import Question
 from ostiary.policies.types import PolicyCompiler
@@ -18,8 +21,9 @@ async def openable(
     compiler = compiler or PolicyCompiler()
     subject = await subject_of(r, await existing(r, user_id))
     question = await knowing(r, subject, Question(now=now, client_ip=client_ip))
+    bindings = await all_bindings(r)
     return {
-        protected.application.id
-        for protected in await listed(r)
-        if authorize(await rules_of(r, protected.application, compiler), subject, question).allowed
+        application.id
+        for application in await r.scalars(select(Application).where(Application.enabled))
+        if authorize(rules_from(application, bindings.get(application.id, ()), compiler), subject, question).allowed
     }

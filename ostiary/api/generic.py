@@ -104,14 +104,15 @@ class Generic:
 
     def _add(self, method: str, path: str, suffix: str, handler: Any, who: Any, **more: Any) -> None:
         words = self._kind.words
+        one = f"{'an' if words.name[0] in 'AEIOU' else 'a'} {words.name}"
         summary = {
             "list": f"List {words.plural}",
-            "create": f"Make a {words.name}",
-            "retrieve": f"Read a {words.name}",
-            "update": f"Write a {words.name} whole",
-            "partial_update": f"Change some fields of a {words.name}",
-            "destroy": f"Delete a {words.name}",
-            "used_by_list": f"What refers to a {words.name}",
+            "create": f"Make {one}",
+            "retrieve": f"Read {one}",
+            "update": f"Write {one} whole",
+            "partial_update": f"Change some fields of {one}",
+            "destroy": f"Delete {one}",
+            "used_by_list": f"What refers to {one}",
         }[suffix]
         self._operations.add(
             method, path, f"{self._prefix}_{suffix}", handler, who=who, tag=self._tag, summary=summary, **more

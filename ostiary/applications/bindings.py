@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from ostiary.applications.models import Application
 from ostiary.directory.models import Group, User
@@ -160,18 +160,23 @@ async def application_of(r: Reading, slug: str) -> Application:
 
 async def bindings_of(r: Reading, application_id: str) -> Sequence[Bound]:
     """An application's bindings in the order that they are asked."""
+    return (await all_bindings(r, PolicyBinding.application_id == application_id)).get(application_id, [])
+
+
+async def all_bindings(r: Reading, *where: ColumnElement[bool]) -> dict[str, list[Bound]]:
+    """The bindings of every application, by its id, in the order that they are asked."""
     query = (
         select(PolicyBinding, User.username, Group.name, Policy.name, Policy)
         .outerjoin(User, User.id == PolicyBinding.user_id)
         .outerjoin(Group, Group.id == PolicyBinding.group_id)
         .outerjoin(Policy, Policy.id == PolicyBinding.policy_id)
-        .where(PolicyBinding.application_id == application_id)
+        .where(PolicyBinding.application_id.is_not(None), *where)
         .order_by(PolicyBinding.order, PolicyBinding.id)
     )
-    return [
-        Bound(binding, _target(username, group, name), policy)
-        for binding, username, group, name, policy in await r.execute(query)
-    ]
+    found: dict[str, list[Bound]] = {}
+    for binding, username, group, name, policy in await r.execute(query):
+        found.setdefault(binding.application_id, []).append(Bound(binding, _target(username, group, name), policy))
+    return found
 
 
 async def _name_of(r: Reading, application_id: str) -> str | None:
