@@ -342,9 +342,9 @@ class Server:
 
     async def _write_down(self) -> None:
         while True:
-            await asyncio.sleep(_FLUSH)
             with contextlib.suppress(Unavailable):
                 await self._flush()
+            await asyncio.sleep(_FLUSH)
 
     async def _flush(self) -> None:
         await self.parts.sessions.flush()

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -39,18 +40,18 @@ class Fields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _storable(cls, values: Any) -> Any:
-        """No database of ours holds a NUL or half a character, wherever it stands."""
+        """No database of ours holds a NUL, half a character or a number that is none, wherever it stands."""
         if isinstance(values, Mapping):
             for name, value in values.items():
                 if not _storable(value):
-                    raise ValueError(f"{name} holds a NUL or half a character")
+                    raise ValueError(f"{name} holds a NUL, half a character or a number that is none")
         return values
 
 
 def _storable(value: Any, depth: int = 0) -> bool:
     if isinstance(value, str):
         return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
-    if depth > 32:
+    if depth > 32 or (isinstance(value, float) and not isfinite(value)):
         return False
     if isinstance(value, Mapping):
         return all(_storable(key, depth + 1) and _storable(one, depth + 1) for key, one in value.items())

@@ -1,8 +1,9 @@
 """Outposts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, exists, select
 
 from ostiary.applications.models import Provider as ProviderRow
@@ -24,7 +25,7 @@ class OutpostRequest(Fields):
 
     name: str
     type: Literal["proxy", "ldap", "radius", "rac"]
-    providers: list[Key]
+    providers: Annotated[list[Key], Field(max_length=5_000)]
     service_connection: str | None = None
     config: dict[str, Any]
     managed: str | None = None

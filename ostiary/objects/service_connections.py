@@ -7,6 +7,7 @@ from pydantic import Field
 from sqlalchemy import Select, false, select
 
 from ostiary.events.record import Actor
+from ostiary.kit.errors import InvalidInput
 from ostiary.objects.kind import Caller, Fields, Filter, Kind, Shown, UsedBy, Words, equals
 from ostiary.outposts.connections import ServiceConnections
 from ostiary.outposts.kubeconfig import shown as without_secrets
@@ -107,12 +108,25 @@ class AnyConnections(Kind):
     ) -> list[dict[str, Any]]:
         return [summary(row) for row in rows]
 
+    async def create(self, values: Mapping[str, Any], by: Actor) -> str:
+        raise _no_type()
+
+    async def update(self, row: Any, values: Mapping[str, Any], by: Actor) -> None:
+        raise _no_type()
+
     async def delete(self, row: Any, by: Actor) -> None:
         await self._connections.delete(row.id, by=by)
 
     async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
         query = select(Outpost.id, Outpost.name).where(Outpost.service_connection_id == row.id).order_by(Outpost.name)
         return [UsedBy("authentik_outposts", "outpost", pk, name, "set_null") for pk, name in await r.execute(query)]
+
+
+def _no_type() -> InvalidInput:
+    return InvalidInput(
+        "service_connection.type_needed",
+        "A service connection is made and changed as what it is: a Kubernetes or a Docker connection.",
+    )
 
 
 class _OneType(AnyConnections):

@@ -54,10 +54,11 @@ def checked(value: Any) -> dict[str, Any]:
         address = cluster.get("server")
         if not isinstance(address, str) or not _is_address(address):
             raise _invalid(f"the cluster {name} needs a server such as https://10.0.0.1:6443.")
-    chosen = contexts.get(value.get("current-context", ""))
+    current = value.get("current-context")
+    chosen = contexts.get(current) if isinstance(current, str) else None
     if chosen is None:
         raise _invalid("current-context names no context of it.")
-    if chosen.get("cluster") not in clusters or chosen.get("user") not in users:
+    if chosen.get("cluster") not in list(clusters) or chosen.get("user") not in list(users):
         raise _invalid("the current context names a cluster or a user that is not in it.")
     for user in users.values():
         if not all(isinstance(user.get(secret, ""), str) for secret in _SECRET):

@@ -260,3 +260,52 @@ def test_a_delegated_administrator_sees_and_lists_only_what_they_may(api: ApiHou
     assert called(theirs.outposts_service_connections_all_list)[0] == 403
     for nobody in (api.token(), ""):
         assert called(ak.OutpostsApi(api.client(nobody)).outposts_instances_list)[0] == 403
+
+
+def test_what_the_terraform_provider_sends_leaves_no_difference(api: ApiHouse) -> None:
+    pk, _ = provider(api)
+    with api.http() as http:
+        config = http.get("/outposts/instances/default_settings/").json()["config"]
+        asked: dict[str, Any] = {
+            "name": api.unique("terraform"),
+            "type": "proxy",
+            "providers": [pk],
+            "config": {**config, "kubernetes_ingress_annotations": {"a/b": "c"}, "log_level": "debug"},
+        }
+        made = http.post("/outposts/instances/", json=asked)
+        assert made.status_code == 201
+        path = f"/outposts/instances/{made.json()['pk']}/"
+        changes: tuple[dict[str, Any], ...] = (
+            {},
+            {"config": {**config, "authentik_host": "https://id.example.com/"}},
+            {"providers": []},
+        )
+        for change in changes:
+            asked |= change
+            if change:
+                assert http.put(path, json=asked).status_code == 200
+            read = http.get(path).json()
+            assert {name: read[name] for name in asked} == asked
+            assert read["service_connection"] is None
+        assert http.delete(path).status_code == 204
+        assert http.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"name": "n", "type": "proxy", "providers": [], "config": {"kubernetes_replicas": NaN}}',
+        '{"name": "n", "type": "proxy", "providers": [], "config": {"docker_labels": {"a": "\\u0000"}}}',
+        '{"name": "n", "type": "proxy", "providers": [], "config": {"docker_labels": {"a": "\\ud800"}}}',
+        '{"name": "n", "type": "proxy", "providers": [1e400], "config": {}}',
+        '{"name": "n", "type": "proxy", "providers": [' + "1," * 6_000 + '1], "config": {}}',
+        '{"name": "n", "type": "proxy", "providers": [], "config": ' + '{"docker_labels":' * 50 + "1" + "}" * 50 + "}",
+        "[]",
+        "{",
+        "",
+    ],
+)
+def test_what_no_database_holds_is_refused(api: ApiHouse, body: str) -> None:
+    with api.http() as http:
+        answer = http.post("/outposts/instances/", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 400, answer.text

@@ -65,3 +65,10 @@ def test_no_template_holds_a_script_or_an_inline_style() -> None:
 def test_static_files_lie_below_the_prefix_of_the_host(pages: Pages) -> None:
     html = text(pages.render("error.html", assets="/ostiary", heading="h", message="m", code="c", link=""))
     assert re.search(r'href="/ostiary/static/style\.[0-9a-f]{12}\.css"', html)
+
+
+def test_the_administrators_links_stand_below_every_page(pages: Pages) -> None:
+    pages.footer_links = [{"name": "Help & more", "href": "https://help.example"}, {"name": "Acme", "href": None}]
+    shown = text(pages.render("error.html", heading="h", message="m", code="c", link=""))
+    foot = shown.split('<footer class="foot">')[1]
+    assert '<a href="https://help.example" rel="noreferrer">Help &amp; more</a> · Acme' in foot
