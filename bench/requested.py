@@ -7,6 +7,7 @@ from typing import Final
 
 from bench.dialects import dialects as measured_dialects
 from bench.growth import growth as measured_growth
+from bench.lists import lists as measured_lists
 from bench.peers.compare import compared
 from bench.peers.promises import promises
 from bench.results import Run, this_machine
@@ -39,6 +40,10 @@ def growth(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
     return Run("growth", lines=tuple(lines), machine=this_machine(1))
 
 
+def lists(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
+    return Run("lists", lines=tuple(measured_lists(directory, quick=quick)), machine=this_machine(1))
+
+
 REQUESTED: Final[Mapping[str, Callable[..., Run]]] = MappingProxyType(
-    {"peers": peers, "proxies": proxies, "dialects": dialects, "growth": growth}
+    {"peers": peers, "proxies": proxies, "dialects": dialects, "growth": growth, "lists": lists}
 )

@@ -175,7 +175,9 @@ async def all_bindings(r: Reading, *where: ColumnElement[bool]) -> dict[str, lis
     )
     found: dict[str, list[Bound]] = {}
     for binding, username, group, name, policy in await r.execute(query):
-        found.setdefault(binding.application_id or "", []).append(Bound(binding, _target(username, group, name), policy))
+        found.setdefault(binding.application_id or "", []).append(
+            Bound(binding, _target(username, group, name), policy)
+        )
     return found
 
 
