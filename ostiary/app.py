@@ -16,6 +16,7 @@ from ostiary.access.machines import Machines as MetMachines
 from ostiary.access.table import AccessTable
 from ostiary.api.lazy import Lazy
 from ostiary.applications.models import PathSecret
+from ostiary.brands.looks import BrandLooks
 from ostiary.directory.models import Token
 from ostiary.directory.own_details import OwnDetails
 from ostiary.events.retention import forget_old
@@ -127,11 +128,12 @@ class Server:
             clock=clock,
         )
         handoff = Handoff(database=database, secrets=secrets, clock=clock)
-        static = Static(_PACKAGE / "static")
+        self.looks = BrandLooks(table=self.table, freshness=self.freshness)
+        static = Static(_PACKAGE / "static", self.looks)
         self._pages = pages = Pages(
             templates=_PACKAGE / "templates", static=static, title=settings.web.title, contact=contact
         )
-        explain = Explain(pages=pages, contact=contact)
+        explain = Explain(pages=pages, contact=contact, looks=self.looks)
         path_secrets = PathSecretGate(secrets=secrets, configured=settings.forward_auth.path_secrets)
         entrance = Entrance(
             table=self.table, freshness=self.freshness, explain=explain, path_secrets=path_secrets, now=clock.now
@@ -170,7 +172,7 @@ class Server:
             sessions=parts.sessions,
             address=address,
             proxies=proxies,
-            sign_in_url=lambda resume: start.url(Intent(resume=resume)),
+            sign_in_url=lambda resume, flow: start.url(Intent(resume=resume), flow),
         )
         self.routes = Routes(visits)
         self.executor = Executor(
@@ -253,7 +255,12 @@ class Server:
             ),
         )
         self.asgi: ASGIApp = site(
-            routes=self.routes, static=static, errors=Errors(pages), address=address, proxies=proxies
+            routes=self.routes,
+            static=static,
+            errors=Errors(pages),
+            address=address,
+            proxies=proxies,
+            looks=self.looks,
         )
 
         counts.register(self.metrics, responder=self.responder, machines=self.machines)
@@ -335,6 +342,8 @@ class Server:
                 async with self.parts.database.reading() as r:
                     await installation.read(r)
                     self._pages.footer_links = tuple((await current(r)).footer_links)
+                # Pages ask for themselves; an answer to a check that is shown takes what is there.
+                await self.looks.refresh()
                 self._answers = True
             except Unavailable:
                 self._answers = False

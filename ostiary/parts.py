@@ -12,6 +12,7 @@ from ostiary.applications.bindings import Bindings
 from ostiary.applications.path_secrets import PathSecrets
 from ostiary.applications.providers import Providers
 from ostiary.applications.registry import Applications
+from ostiary.brands.registry import Brands, names_host, uses_of_flow
 from ostiary.directory.bootstrap import Bootstrap, Given
 from ostiary.directory.credentials import Credentials
 from ostiary.directory.devices import Devices
@@ -91,6 +92,7 @@ class Parts:
     path_secrets: PathSecrets
     keyring: Keyring
     flows: FlowVerbs
+    brands: Brands
     system: System
     custom_events: CustomEvents
     outposts: Outposts
@@ -121,11 +123,15 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     roles = Roles(database=database, clock=clock)
     tokens = Tokens(database=database, clock=clock, secrets=secrets)
     keyring = Keyring(database=database, clock=clock, secrets=secrets, longest_token=_LONGEST_TOKEN)
+    flows = flow_verbs(database=database, clock=clock)
+    flows.uses.others.append(uses_of_flow)
+    brands = Brands(database=database, clock=clock, uses=flows.uses)
     bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
     async with database.writing() as w:
         await installation.ensure(w, secrets, clock)
         await versions.note(w, clock, ostiary.__version__)
         await defaults.ensure(w)
+        await brands.ensure(w)
         await embedded.ensure(w)
         await managed.ensure(w, clock)
         await keyring.ensure(w)
@@ -149,6 +155,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     credentials = Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices)
     reputation = Reputation(clock=clock, secrets=secrets)
     credentials.on_attempt.append(reputation.attempted)
+    own_hosts = (names_host,)
     return Parts(
         settings=settings,
         clock=clock,
@@ -175,12 +182,13 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         reputation=reputation,
         outgoing=outgoing,
         mappings=Mappings(database=database, clock=clock),
-        providers=Providers(database=database, clock=clock, base_url=settings.web.base_url),
-        applications=Applications(database=database, clock=clock, base_url=settings.web.base_url),
+        providers=Providers(database=database, clock=clock, base_url=settings.web.base_url, own_hosts=own_hosts),
+        applications=Applications(database=database, clock=clock, base_url=settings.web.base_url, own_hosts=own_hosts),
         bindings=Bindings(database=database, clock=clock),
         path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),
         keyring=keyring,
-        flows=flow_verbs(database=database, clock=clock),
+        flows=flows,
+        brands=brands,
         system=System(
             database=database, clock=clock, base_url=settings.web.base_url, retention=settings.events.retention
         ),

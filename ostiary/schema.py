@@ -2,6 +2,7 @@
 
 import ostiary.applications.models
 import ostiary.blueprints.models
+import ostiary.brands.models
 import ostiary.directory.models
 import ostiary.events.models
 import ostiary.flows.models

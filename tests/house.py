@@ -196,7 +196,7 @@ async def house(
         sessions=sessions,
         address=address,
         proxies=proxies,
-        sign_in_url=lambda resume: start.url(Intent(resume=resume)),
+        sign_in_url=lambda resume, flow: start.url(Intent(resume=resume), flow),
     )
     routes = Routes(visits)
     tickets = SignOutTickets(secrets=secrets, clock=clock)

@@ -181,8 +181,8 @@ class AccessTable:
         elif kind in ("policy", "mapping", "path_secret", "key"):
             self.version += 1
             self._stale_all = True
-        elif kind == "token":
-            pass  # Only machines come with one, and they are remembered apart.
+        elif kind in ("token", "brand", "flow"):
+            pass  # Only machines come with a token, and they are remembered apart; looks and flows decide no check.
         else:
             # Groups reach into every person and every rule; a kind that this release does not know could be anything.
             self._drop()

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from ostiary.applications.header_fields import check_distinct
+from ostiary.applications.hosts import OwnHost, lock_hosts
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.applications.proxy import ProxySettings, proxy_settings
 from ostiary.applications.values import invalid, text
@@ -24,20 +25,21 @@ from ostiary.storage.session import Database, Writing
 ROOM = "applications"
 _LONGEST_NAME = 255
 
-# Any constant, as long as nobody else uses it.
-_HOSTS_LOCK = 0x686F_7374_7300
-
 
 class Providers:
     """The verbs. Each opens its own transaction, in which the change and its event stand or fall together.
 
     ``base_url`` is the configured address of this server; None leaves it to the one confirmed at the set-up.
+    ``own_hosts`` say whether a host is another one of this server's.
     """
 
-    def __init__(self, *, database: Database, clock: Clock, base_url: str | None) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, base_url: str | None, own_hosts: Sequence[OwnHost] = ()
+    ) -> None:
         self._database = database
         self._clock = clock
         self._base_url = base_url
+        self._own_hosts = own_hosts
 
     async def create(self, name: str, proxy: Mapping[str, Any], *, by: Actor) -> Provider:
         """A provider that no application has yet. Raises `provider.*`."""
@@ -127,11 +129,12 @@ class Providers:
 
     async def _check_hosts(self, w: Writing, settings: ProxySettings, own_id: int | None) -> None:
         """One host, one provider; one domain, one provider; and our own host is nobody's but ours."""
-        if w.get_bind().dialect.name == "postgresql":
-            # SQLite has one writer anyway; here two could each see only the state before the other.
-            await w.execute(select(func.pg_advisory_xact_lock(_HOSTS_LOCK)))
+        await lock_hosts(w)
         base_url = self._base_url or await w.scalar(select(Installation.base_url))
-        if base_url and settings.mode != "forward_domain" and settings.origin.key == parse_origin(base_url).key:
+        own = base_url and settings.origin.key == parse_origin(base_url).key
+        for is_own in self._own_hosts:
+            own = own or await is_own(w, settings.origin.key)
+        if own and settings.mode != "forward_domain":
             raise InvalidInput(
                 "provider.own_host",
                 f"external_host: {settings.origin.host} is this server itself; give the application a host of its own.",

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ostiary.applications.bindings import Target, bind_in
 from ostiary.applications.fields import cleaned
+from ostiary.applications.hosts import OwnHost
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.applications.providers import Providers, apply, held
 from ostiary.applications.proxy import proxy_settings
@@ -19,9 +20,6 @@ from ostiary.kit.errors import Conflict, InvalidInput, NotFound
 from ostiary.storage.session import Database, Reading, Writing
 
 ROOM = "applications"
-
-# Any constant, as long as nobody else uses it.
-_HOSTS_LOCK = 0x686F_7374_7300
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,15 @@ class Applications:
     """The verbs. Each opens its own transaction, in which the change and its event stand or fall together.
 
     ``base_url`` is the configured address of this server; None leaves it to the one confirmed at the set-up.
+    ``own_hosts`` say whether a host is another one of this server's.
     """
 
-    def __init__(self, *, database: Database, clock: Clock, base_url: str | None) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, base_url: str | None, own_hosts: Sequence[OwnHost] = ()
+    ) -> None:
         self._database = database
         self._clock = clock
-        self._providers = Providers(database=database, clock=clock, base_url=base_url)
+        self._providers = Providers(database=database, clock=clock, base_url=base_url, own_hosts=own_hosts)
 
     async def create(
         self, slug: str, *, access: str, values: Mapping[str, Any] | None = None, by: Actor

@@ -7,7 +7,6 @@ from ostiary.flows.executor import Denied, Executor
 from ostiary.flows.intent import HOME, Intent, Intents
 from ostiary.flows.plan import Admission, Plan, admission
 from ostiary.flows.run import Visitor
-from ostiary.flows.start import AUTHENTICATION
 from ostiary.sessions.cookie import DEVICE, SETUP, single
 from ostiary.web.address import Address
 from ostiary.web.visits import Visit
@@ -58,7 +57,7 @@ class Arrivals:
         match admission(plan.authentication, signed_in=session is not None, superuser=superuser):
             case Admission.SIGN_IN_FIRST:
                 there = urlencode({"intent": self._intents.seal(Intent(resume=here))})
-                return Away(f"/if/flow/{AUTHENTICATION}/?{there}")
+                return Away(f"/if/flow/{visit.look.authentication}/?{there}")
             case Admission.SIGNED_IN_ALREADY:
                 return Away(message=_SIGNED_IN) if plan.denied_action == "message" else Away(intent.resume)
             case Admission.NOT_ALLOWED:

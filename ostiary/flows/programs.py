@@ -30,7 +30,7 @@ _TOO_OLD = "This step had waited too long, or another has taken its place. Pleas
 
 
 class FlowPrograms:
-    """Speaks JSON for the executor. ``product`` is this installation's name."""
+    """Speaks JSON for the executor. ``product`` is this installation's name where its brand has none."""
 
     def __init__(
         self, *, executor: Executor, intents: Intents, arrivals: Arrivals, address: Address, product: str
@@ -109,7 +109,7 @@ class FlowPrograms:
         if isinstance(outcome, Finished):
             response = self._answer(visit, redirect(plan, (outcome.effects.base_url or "") + outcome.run.intent.resume))
         else:
-            response = self._answer(visit, challenge(outcome, product=self._product))
+            response = self._answer(visit, challenge(outcome, product=visit.look.title or self._product))
         set_cookies(response, visit, plan, outcome.effects)
         return response
 

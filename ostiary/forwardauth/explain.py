@@ -14,6 +14,7 @@ from ostiary.forwardauth.dialects.addresses import PREFIXES
 from ostiary.forwardauth.judge import Opinion, Outcome
 from ostiary.forwardauth.tickets import Attempt
 from ostiary.forwardauth.wire import Asked
+from ostiary.web.look import Looks, PlainLooks
 from ostiary.web.pages import Pages
 from ostiary.web.visits import Visit
 
@@ -21,9 +22,10 @@ from ostiary.web.visits import Visit
 class Explain:
     """Renders ``forwardauth/door.html``. ``contact`` is the installation's, used where an application names none."""
 
-    def __init__(self, *, pages: Pages, contact: str) -> None:
+    def __init__(self, *, pages: Pages, contact: str, looks: Looks | None = None) -> None:
         self._pages = pages
         self._contact = contact
+        self._looks: Looks = looks or PlainLooks()
 
     def page(
         self,
@@ -42,6 +44,7 @@ class Explain:
             "forwardauth/door.html",
             status=status,
             assets=prefix_of(visit),
+            look=visit.look,
             code=code,
             heading=heading,
             sentences=sentences,
@@ -98,6 +101,7 @@ class Explain:
         page = self._pages.render(
             "forwardauth/door.html",
             assets=base_url or "",
+            look=self._looks.otherwise().ours(),
             code=code,
             heading=heading,
             sentences=sentences,
@@ -159,7 +163,7 @@ class Explain:
             status=403,
             facts=(("Application", name), ("Address", host)),
             rules=rules,
-            actions=(("Your applications", "/if/user/"), ("Sign out", "/if/flow/default-invalidation-flow/")),
+            actions=(("Your applications", "/if/user/"), ("Sign out", f"/if/flow/{visit.look.invalidation}/")),
             contact=served.contact,
         )
 

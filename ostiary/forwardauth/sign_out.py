@@ -59,6 +59,9 @@ class SignOutPage:
         base_url = await self._entrance.address(visit)
         if isinstance(base_url, Response):
             return base_url
+        if visit.at_home and visit.client.host != parse_origin(base_url).key:
+            # Another host of ours, with a login of its own.
+            base_url = ""
         query = visit.request.query_params
         slug = query.get("application")
         if slug is not None or query.get("scope") == "application":
@@ -72,11 +75,12 @@ class SignOutPage:
         """
         served, login_id, _ = await self._signed_in_at(visit, None)
         intent = Intent()
-        if served is not None and served.invalidation_flow != INVALIDATION:
+        ours = visit.look.invalidation
+        if served is not None and served.invalidation_flow not in (ours, INVALIDATION):
             # First every door is closed; then the provider's own flow says its word.
             name = served.rules.name if served.rules else ""
             intent = Intent(resume=f"/if/flow/{served.invalidation_flow}/", application_name=name)
-        url = base_url + self._flows.url(intent, INVALIDATION)
+        url = base_url + self._flows.url(intent, ours)
         if served is None or login_id is None or not _own_wish(visit):
             return see_as_written(url)
         ticket = urlencode({"ticket": self._ticket(login_id)})
@@ -86,7 +90,7 @@ class SignOutPage:
 
     async def _of_one(self, visit: Visit, base_url: str, slug: str | None) -> Response:
         """Ends one application's sessions of this login. Named, or else the one that this host is signed in at."""
-        ours = visit.client.host == parse_origin(base_url).key
+        ours = visit.at_home
         if ours and visit.session is not None:
             served = self._table.rules.of_slug(slug or "")
             login_id, by = visit.session.id, visit.session.actor(None)

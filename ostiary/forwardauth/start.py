@@ -14,7 +14,7 @@ from ostiary.access.freshness import Freshness
 from ostiary.access.served import Ambiguous, Rules, Served
 from ostiary.access.table import AccessTable
 from ostiary.flows.intent import Intent
-from ostiary.flows.start import AUTHENTICATION, Start
+from ostiary.flows.start import Start
 from ostiary.forwardauth import tickets
 from ostiary.forwardauth.circle import SESSION_LIVE, look
 from ostiary.forwardauth.entrance import Entrance
@@ -205,7 +205,7 @@ class StartPage:
             application_slug=rules.slug if rules else "",
             return_origin=wanted.served.origin,
         )
-        return intent, wanted.served.authentication_flow or AUTHENTICATION
+        return intent, wanted.served.authentication_flow or visit.look.authentication
 
     async def _refused(self, visit: Visit, wanted: Wanted, session: LiveSession) -> Response | None:
         """The page for a person who may not enter, with its event; None for one who may."""

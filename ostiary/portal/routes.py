@@ -46,9 +46,13 @@ class Portal:
         return see_other("/if/user/")
 
     async def home(self, person: SignedIn) -> Response:
-        """Who I am, and what I may open."""
-        tiles = await self._applications.of(person.session.user_id, person.visit.client.visitor)
-        return self._forms.page(person.visit, "portal/home.html", person=person.session, tiles=tiles)
+        """Who I am, and what I may open. People from outside go on to the brand's application."""
+        mine = await self._applications.of(person.session.user_id, person.visit.client.visitor)
+        onward = mine.way_on(person.visit.look.default_application)
+        if onward:
+            # The policy of the page that signed them in lets no redirect end at an application.
+            return self._forms.page(person.visit, "portal/onward.html", onward=onward)
+        return self._forms.page(person.visit, "portal/home.html", person=person.session, tiles=mine.tiles)
 
     async def password(self, person: SignedIn) -> Response:
         """Changes the person's own password."""

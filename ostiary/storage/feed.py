@@ -32,6 +32,8 @@ TRIGGERED: Final[Mapping[str, tuple[str, str]]] = {
     "policy_bindings": ("binding", "application_id"),
     "path_secrets": ("path_secret", "id"),
     "signing_keys": ("key", "id"),
+    "brands": ("brand", "id"),
+    "flows": ("flow", "id"),
     "installation": ("installation", "id"),
 }
 """Table → (kind, the column whose value is the key)."""
@@ -53,7 +55,6 @@ NOT_DECIDING: Final[Mapping[str, str]] = {
     "service_connections": "are read from the database by whoever manages them",
     "outpost_workers": "tell who is alive",
     "lockouts": "are read from the database at every sign-in",
-    "flows": "are read from the database at every run",
     "stages": "are read from the database at every run",
     "flow_stage_bindings": "are read from the database at every run",
     "flow_runs": "open nothing",

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ostiary.kit.errors import NotFound, OstiaryError
+from ostiary.web.look import look_of
 from ostiary.web.pages import Pages
 from ostiary.web.static import Static
 
@@ -48,6 +49,7 @@ class Errors:
                 "error.html",
                 status=status,
                 assets=prefix,
+                look=look_of(request),
                 heading=_TITLES.get(status, "Something went wrong"),
                 message=message,
                 code=code,

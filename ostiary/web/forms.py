@@ -35,7 +35,13 @@ class Forms:
         """
         acting = visit.session if visit.session is not None and visit.session.impersonator is not None else None
         page = self._pages.render(
-            name, status=status, form_action=form_action, csrf=self.token(visit), acting=acting, **context
+            name,
+            status=status,
+            form_action=form_action,
+            look=visit.look,
+            csrf=self.token(visit),
+            acting=acting,
+            **context,
         )
         if visit.browser.fresh:
             page.headers.append("Set-Cookie", FORM.header(visit.browser.cookie, visit.secure))

@@ -1,4 +1,4 @@
-"""What stands before every page: the cap on bodies, and the refusal of hosts that are not ours."""
+"""What stands before every page: the cap on bodies, the look of the host, and the refusal of hosts not ours."""
 
 from urllib.parse import urlsplit
 
@@ -10,13 +10,16 @@ from ostiary.kit.proxies import Proxies
 from ostiary.kit.urls import fold_host
 from ostiary.web.address import Address
 from ostiary.web.errors import Errors
+from ostiary.web.look import Looks, settle
 from ostiary.web.peer import client
 
 BODY_BYTES = 65_536
 API_BODY_BYTES = 1_048_576
 
-# These look an application up by its own host, or answer by path alone.
-_ANY_HOST = ("/outpost.goauthentik.io/", "/ostiary/", "/-/")
+# These look an application up by its own host.
+_ANY_HOST = ("/outpost.goauthentik.io/", "/ostiary/")
+# These answer by path alone.
+_NO_HOST = "/-/"
 
 
 class TooLarge(OstiaryError):
@@ -51,19 +54,28 @@ class BodyCap:
 
 
 class OwnHost:
-    """Answers 421 (RFC 9110 section 15.5.20) to a page asked for under a host that is not ours."""
+    """Answers 421 (RFC 9110 section 15.5.20) to a page asked for under a host that is not ours.
 
-    def __init__(self, app: ASGIApp, *, address: Address, proxies: Proxies, errors: Errors) -> None:
+    Ours are the host of our own address and every host that has a look.
+    """
+
+    def __init__(self, app: ASGIApp, *, address: Address, proxies: Proxies, errors: Errors, looks: Looks) -> None:
         self._app = app
         self._address = address
         self._proxies = proxies
         self._errors = errors
+        self._looks = looks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith(_ANY_HOST):
+        if scope["type"] == "http" and not scope["path"].startswith(_NO_HOST):
             request = Request(scope)
+            host = client(request, self._proxies).host
+            await self._looks.refresh()
+            look = self._looks.of(host)
             base_url = await self._address.base_url()
-            if base_url is not None and client(request, self._proxies).host != fold_host(urlsplit(base_url).netloc):
+            own = look is not None or base_url is None or host == fold_host(urlsplit(base_url).netloc)
+            settle(request, look or self._looks.otherwise(), at_home=own)
+            if not own and not scope["path"].startswith(_ANY_HOST):
                 message = f"This is not the address of this page. It is found at {base_url}, and only there."
                 await self._errors.answer(request, 421, "host.not_ours", message, base_url)(scope, receive, send)
                 return

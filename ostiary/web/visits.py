@@ -12,6 +12,7 @@ from ostiary.sessions.lifecycle import LiveSession, Sessions
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
 from ostiary.web.address import Address
+from ostiary.web.look import Look, is_at_home, look_of
 from ostiary.web.peer import Client, client
 from ostiary.web.redirects import see_other
 
@@ -45,6 +46,16 @@ class Visit:
         """All Cookie lines as one."""
         return "; ".join(self.request.headers.getlist("cookie"))
 
+    @property
+    def at_home(self) -> bool:
+        """Whether the host is one of ours, and not an application's."""
+        return is_at_home(self.request)
+
+    @property
+    def look(self) -> Look:
+        """How the pages of this host look, and where their links lead."""
+        return look_of(self.request)
+
 
 @dataclass(frozen=True)
 class SignedIn:
@@ -55,8 +66,8 @@ class SignedIn:
 
 
 class Visits:
-    """Makes a ``Visit`` of a request. ``sign_in_url`` gives our sign-in page for a person who wants to go to a path
-    of ours.
+    """Makes a ``Visit`` of a request. ``sign_in_url`` gives our sign-in page, a flow's, for a person who wants to go
+    to a path of ours.
     """
 
     def __init__(
@@ -67,7 +78,7 @@ class Visits:
         sessions: Sessions,
         address: Address,
         proxies: Proxies,
-        sign_in_url: Callable[[str], str],
+        sign_in_url: Callable[[str, str], str],
     ) -> None:
         self._database = database
         self._secrets = secrets
@@ -106,4 +117,4 @@ class Visits:
         path = visit.request.url.path
         if visit.request.method in ("GET", "HEAD") and visit.request.url.query:
             path += f"?{visit.request.url.query}"
-        return see_other(self._sign_in_url(path))
+        return see_other(self._sign_in_url(path, visit.look.authentication))
