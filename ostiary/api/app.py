@@ -8,7 +8,18 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ostiary.api import admin, applications, browser, errors, events, outposts, property_mappings, providers, rbac
+from ostiary.api import (
+    admin,
+    applications,
+    browser,
+    errors,
+    events,
+    managed,
+    outposts,
+    property_mappings,
+    providers,
+    rbac,
+)
 from ostiary.api.caller import CSRF_HEADER, Callers
 from ostiary.api.operations import Operations
 from ostiary.kit.errors import InvalidInput, OstiaryError
@@ -21,6 +32,7 @@ AREAS: Final = (
     admin,
     applications,
     events,
+    managed,
     outposts,
     property_mappings,
     providers,

@@ -296,8 +296,12 @@ class Kind:
         """Who refers to it."""
         return []
 
+    async def unshown(self, r: Reading, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """The values of writable fields that ``shown`` leaves out though they are no secrets, for blueprints."""
+        return [{} for _ in rows]
+
     async def holds(self, r: Reading, row: Any, name: str, value: Any) -> bool:
-        """Whether a field that ``shown`` leaves out has this value already; where nobody knows, setting it is a
+        """Whether a secret that is never read back has this value already; where nobody knows, setting it is a
         change.
         """
         return False
