@@ -14,6 +14,7 @@ from sqlalchemy.orm import QueryableAttribute
 from ostiary.directory.permissions import Permissions, permitted_objects
 from ostiary.events.record import Actor
 from ostiary.kit.errors import OstiaryError
+from ostiary.storage.any_case import holds_text
 from ostiary.storage.session import Reading
 
 # What may be asked of one object, by the first word of authentik's codenames.
@@ -230,6 +231,10 @@ class Kind:
     def narrowing(self, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
         """The conditions of the filters that were given; a kind whose filters speak of each other says how."""
         return [one.condition(given[name]) for name, one in self.filters.items() if given.get(name) is not None]
+
+    def searching(self, text: str) -> ColumnElement[bool]:
+        """What a search for this text finds."""
+        return or_(false(), *(holds_text(column, text) for column in self.search))
 
     async def visible(self, r: Reading, caller: Caller) -> ColumnElement[bool] | None:
         """Which of them this caller may see; None is all. Asked within the query, so that no count leaks."""
