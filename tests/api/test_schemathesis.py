@@ -34,7 +34,8 @@ def callers(sqlite_api: ApiHouse) -> Iterator[tuple[httpx2.Client, ...]]:
 
 def _operations() -> Iterator[Any]:
     for result in SCHEMA.get_all_operations():
-        one = result.ok()
+        one: Any = result
+        one = one.ok()
         yield pytest.param(one, id=one.definition.raw["operationId"])
 
 
