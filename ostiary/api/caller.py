@@ -57,7 +57,8 @@ class Callers:
         session = visit.session
         async with self.database.reading() as r:
             may = await permissions_of(r, session.user_id)
-        return Caller(session.user_id, session.username, may, session.actor(visit.client.ip), session.id), visit
+        actor = Actor(session.user_id, session.username, visit.client.ip)
+        return Caller(session.user_id, session.username, may, actor, session.id), visit
 
     async def _by_token(self, request: Request, header: str, *others: str) -> Caller:
         scheme, _, key = header.partition(" ")

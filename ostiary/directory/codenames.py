@@ -203,7 +203,7 @@ def permission(codename: str, *, of_one_object: bool = False, field: str = "perm
     if found is not None and of_one_object and not found.single:
         raise InvalidInput(
             "permission.not_of_one_object",
-            f"{field}: {codename} cannot be given for a single object; give it for all of them.",
+            f"{field}: for a single object there is no {codename}; give it for all of them.",
             field=field,
         )
     if found is not None:
@@ -211,7 +211,7 @@ def permission(codename: str, *, of_one_object: bool = False, field: str = "perm
     if codename in SUPERUSERS_ONLY:
         raise InvalidInput(
             "permission.superusers_only",
-            f"{field}: {codename} is for superusers alone, because its holder could become one.",
+            f"{field}: no role can hold {codename}, for its holder could become a superuser.",
             field=field,
         )
     raise InvalidInput(
