@@ -179,6 +179,7 @@ class Server:
             database=database,
             clock=clock,
             secrets=secrets,
+            conditions=parts.conditions,
             stages=runners(
                 database=database,
                 clock=clock,

@@ -28,7 +28,8 @@ from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.custom import CustomEvents
 from ostiary.flows import defaults
-from ostiary.flows.bindable import FLOWS, STAGES
+from ostiary.flows.bindable import bindables
+from ostiary.flows.bound_policies import BoundPolicies
 from ostiary.flows.verbs import FlowVerbs, flow_verbs
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
@@ -84,6 +85,7 @@ class Parts:
     policies: Policies
     policy_bindings: PolicyBindings
     reputation: Reputation
+    conditions: BoundPolicies
     outgoing: Outgoing
     mappings: Mappings
     providers: Providers
@@ -123,7 +125,9 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     roles = Roles(database=database, clock=clock)
     tokens = Tokens(database=database, clock=clock, secrets=secrets)
     keyring = Keyring(database=database, clock=clock, secrets=secrets, longest_token=_LONGEST_TOKEN)
-    flows = flow_verbs(database=database, clock=clock)
+    reputation = Reputation(clock=clock, secrets=secrets)
+    conditions = BoundPolicies(database=database, clock=clock, reputation=reputation)
+    flows = flow_verbs(database=database, clock=clock, conditions=conditions)
     flows.uses.others.append(uses_of_flow)
     brands = Brands(database=database, clock=clock, uses=flows.uses)
     bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
@@ -153,7 +157,6 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     )
     devices = Devices(clock=clock, secrets=secrets)
     credentials = Credentials(database=database, clock=clock, passwords=passwords, lockout=lockout, devices=devices)
-    reputation = Reputation(clock=clock, secrets=secrets)
     credentials.on_attempt.append(reputation.attempted)
     own_hosts = (names_host,)
     return Parts(
@@ -178,7 +181,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         sessions=sessions,
         impersonation=Impersonation(database=database, clock=clock, sessions=sessions),
         policies=Policies(database=database, clock=clock),
-        policy_bindings=PolicyBindings(database=database, clock=clock, bindable=(APPLICATIONS, FLOWS, STAGES)),
+        policy_bindings=PolicyBindings(database=database, clock=clock, bindable=(APPLICATIONS, *bindables(flows.uses))),
         reputation=reputation,
         outgoing=outgoing,
         mappings=Mappings(database=database, clock=clock),
@@ -189,6 +192,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         keyring=keyring,
         flows=flows,
         brands=brands,
+        conditions=conditions,
         system=System(
             database=database, clock=clock, base_url=settings.web.base_url, retention=settings.events.retention
         ),

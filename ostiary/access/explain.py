@@ -138,24 +138,7 @@ async def rules_of(r: Reading, application: Application, compiler: PolicyCompile
 
 def rules_from(application: Application, bindings: Sequence[Bound], compiler: PolicyCompiler) -> ApplicationRules:
     """The same from bindings that were read already."""
-    rules = []
-    for bound in bindings:
-        binding = bound.binding
-        rules.append(
-            Rule(
-                binding_id=binding.id,
-                order=binding.order,
-                kind=bound.target.kind,
-                key=str(binding.user_id or binding.group_id or binding.policy_id or ""),
-                name=bound.target.name,
-                negate=binding.negate,
-                enabled=binding.enabled,
-                expires=binding.expires,
-                expression=None
-                if bound.policy is None
-                else compiler.ready(bound.policy.type, bound.policy.expression, bound.policy.config),
-            )
-        )
+    rules = [as_rule(bound, compiler) for bound in bindings]
     return ApplicationRules(
         id=application.id,
         slug=application.slug,
@@ -165,4 +148,20 @@ def rules_from(application: Application, bindings: Sequence[Bound], compiler: Po
         mode=application.policy_engine_mode,
         rules=rules,
         wants_standing=wants_standing(rules),
+    )
+
+
+def as_rule(bound: Bound, compiler: PolicyCompiler) -> Rule:
+    """What a binding asks, whatever it is bound to."""
+    binding, policy = bound.binding, bound.policy
+    return Rule(
+        binding_id=binding.id,
+        order=binding.order,
+        kind=bound.target.kind,
+        key=str(binding.user_id or binding.group_id or binding.policy_id or ""),
+        name=bound.target.name,
+        negate=binding.negate,
+        enabled=binding.enabled,
+        expires=binding.expires,
+        expression=None if policy is None else compiler.ready(policy.type, policy.expression, policy.config),
     )

@@ -24,8 +24,9 @@ class Standings:
         known = self._known.get(key)
         if known is not None and known[0] <= now < known[0] + BELIEVED:
             return known[1]
-        rows = yield STANDING, asked_for(of_user(user_id), client_ip, now)
-        standing = read_standing(rows[0], client_ip)
+        subject = of_user(user_id)
+        rows = yield STANDING, asked_for(subject, client_ip, now)
+        standing = read_standing(rows[0], subject, client_ip)
         self._known[key] = now, standing
         self._known.move_to_end(key)
         while len(self._known) > _MOST:

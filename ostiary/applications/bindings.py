@@ -160,25 +160,31 @@ async def application_of(r: Reading, slug: str) -> Application:
 
 async def bindings_of(r: Reading, application_id: str) -> Sequence[Bound]:
     """An application's bindings in the order that they are asked."""
-    return (await all_bindings(r, PolicyBinding.application_id == application_id)).get(application_id, [])
+    return await bindings_where(r, PolicyBinding.application_id == application_id)
 
 
-async def all_bindings(r: Reading, *where: ColumnElement[bool]) -> dict[str, list[Bound]]:
+async def all_bindings(r: Reading) -> dict[str, list[Bound]]:
     """The bindings of every application, by its id, in the order that they are asked."""
+    found: dict[str, list[Bound]] = {}
+    for bound in await bindings_where(r, PolicyBinding.application_id.is_not(None)):
+        found.setdefault(bound.binding.application_id or "", []).append(bound)
+    return found
+
+
+async def bindings_where(r: Reading, target: ColumnElement[bool]) -> Sequence[Bound]:
+    """The bindings of whatever this condition names, in the order that they are asked."""
     query = (
         select(PolicyBinding, User.username, Group.name, Policy.name, Policy)
         .outerjoin(User, User.id == PolicyBinding.user_id)
         .outerjoin(Group, Group.id == PolicyBinding.group_id)
         .outerjoin(Policy, Policy.id == PolicyBinding.policy_id)
-        .where(PolicyBinding.application_id.is_not(None), *where)
+        .where(target)
         .order_by(PolicyBinding.order, PolicyBinding.id)
     )
-    found: dict[str, list[Bound]] = {}
-    for binding, username, group, name, policy in await r.execute(query):
-        found.setdefault(binding.application_id or "", []).append(
-            Bound(binding, _target(username, group, name), policy)
-        )
-    return found
+    return [
+        Bound(binding, _target(username, group, name), policy)
+        for binding, username, group, name, policy in await r.execute(query)
+    ]
 
 
 async def _name_of(r: Reading, application_id: str) -> str | None:

@@ -36,6 +36,7 @@ class Arrivals:
         base_url = await self._address.base_url()
         return Visitor(
             client_ip=visit.client.ip or None,
+            own_ip=visit.client.visitor,
             user_agent=visit.request.headers.get("user-agent", ""),
             shared_peer=visit.client.undeclared is not None,
             session=visit.session,

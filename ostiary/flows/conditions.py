@@ -5,6 +5,7 @@ from typing import Final, Protocol
 
 from ostiary.flows.plan import Plan, PlannedStage
 from ostiary.flows.run import Pending, Visitor
+from ostiary.storage.session import Reading
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,11 @@ class Conditions(Protocol):
     async def includes(self, plan: Plan, stage: PlannedStage, pending: Pending | None, visitor: Visitor) -> Opinion:
         """Whether a stage takes part. ``pending`` is who is signing in, as far as it is known by then."""
 
-    async def conditional(self, plan_id: str) -> frozenset[str]:
+    async def conditional(self, r: Reading, plan_id: str) -> frozenset[str]:
         """The ids of those of a flow's stage bindings that have policies."""
+
+    async def shut(self, r: Reading, plan_id: str) -> bool:
+        """Whether nobody may begin the flow who is not signed in, whatever the hour and their address."""
 
 
 class _Nothing:
@@ -35,8 +39,11 @@ class _Nothing:
     async def includes(self, plan: Plan, stage: PlannedStage, pending: Pending | None, visitor: Visitor) -> Opinion:
         return Opinion(passes=True)
 
-    async def conditional(self, plan_id: str) -> frozenset[str]:
+    async def conditional(self, r: Reading, plan_id: str) -> frozenset[str]:
         return frozenset()
+
+    async def shut(self, r: Reading, plan_id: str) -> bool:
+        return False
 
 
 UNCONDITIONAL: Final[Conditions] = _Nothing()

@@ -96,7 +96,8 @@ class Executor:
             flow = await r.scalar(select(Flow).where(Flow.slug == slug)) if _SLUG.fullmatch(slug) else None
             if flow is None:
                 raise NotFound("flow.not_found", "There is no such page.")
-            return await planned(r, flow, known_types=self._stages.keys())
+            conditional = await self._conditions.conditional(r, flow.id)
+            return await planned(r, flow, known_types=self._stages.keys(), conditional=conditional)
 
     async def is_superuser(self, user_id: int) -> bool:
         """Whether this person may run what asks for a superuser."""

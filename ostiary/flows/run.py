@@ -68,8 +68,9 @@ class Run:
 class Visitor:
     """What a stage may know of the browser that runs the flow; nothing of HTTP.
 
-    ``shared_peer`` says that many visitors may hide behind ``client_ip``. ``device`` is the known-device cookie,
-    ``setup_code`` the set-up code's. ``address`` is where the visitor seems to reach us, or our own address once that
+    ``shared_peer`` says that many visitors may hide behind ``client_ip``; ``own_ip`` is the visitor's own address,
+    empty where it is not known. ``device`` is the known-device cookie, ``setup_code`` the set-up code's. ``address`` is
+    where the visitor seems to reach us, or our own address once that
     is ``address_settled``. ``own_wish`` says that the person themself asked for this flow, not a page elsewhere.
     """
 
@@ -82,6 +83,7 @@ class Visitor:
     address: str = ""
     address_settled: bool = False
     own_wish: bool = False
+    own_ip: str = ""
 
 
 @dataclass(frozen=True)

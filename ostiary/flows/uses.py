@@ -24,6 +24,7 @@ _OWN: Final[Mapping[str, tuple[str, str]]] = {
     INVALIDATION: ("invalidation", "Ostiary's sign-out page"),
     SETUP: ("stage_configuration", "Ostiary's set-up page"),
 }
+_BY_STRANGERS: Final = frozenset({"authentication", "stage_configuration"})
 _NEEDED: Final = frozenset({"authentication", "invalidation", "stage_configuration"})
 
 
@@ -68,11 +69,12 @@ class Uses:
     async def fault(self, r: Reading, flow: Flow, role: str) -> str:
         """Why a flow cannot serve as ``role``; nothing if it can."""
         try:
-            conditional = await self._conditions.conditional(flow.id)
+            conditional = await self._conditions.conditional(r, flow.id)
             plan = await planned(r, flow, known_types=_KNOWN, conditional=conditional)
+            shut = await self._conditions.shut(r, flow.id)
         except Refused:
             return "has a stage of a type that does not exist here"
-        return fault(plan, role)
+        return fault(plan, role) or ("admits nobody who is not signed in" if shut and role in _BY_STRANGERS else "")
 
     async def check(self, r: Reading, flow: Flow, role: str, field: str) -> None:
         """Refuses a flow that cannot serve: for whoever is about to use it. Raises `flow.unfit`."""

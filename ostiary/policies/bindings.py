@@ -4,7 +4,8 @@ What that is – applications, flows, the places of stages in flows – are room
 are found, and what it means to them when something is bound.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -40,6 +41,8 @@ class Bindable:
     word: str
     name: Callable[[Reading, str], Awaitable[str | None]]
     bound: Callable[[Writing, str], Awaitable[None]] | None = None
+    held: Callable[[Writing, str], AbstractAsyncContextManager[None]] | None = None
+    """Around a change of its bindings; refuses what would do harm."""
 
 
 class PolicyBindings:
@@ -63,9 +66,10 @@ class PolicyBindings:
             binding = PolicyBinding(**{kind.column: target}, **fields)
             who = await self._take_subject(w, binding, subject)
             await self._alone(w, binding)
-            w.add(binding)
-            await self._bound(w, kind, target)
-            await w.flush()
+            async with self._held(w, target):
+                w.add(binding)
+                await self._bound(w, kind, target)
+                await w.flush()
             shown = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in fields.items()}
             await self._record(w, Action.MODEL_CREATED, by, {kind.word: name, **who}, **shown)
             return binding
@@ -86,17 +90,8 @@ class PolicyBindings:
             if binding is None:
                 raise NotFound("binding.not_found", "There is no such binding.")
             before = {**await self._told(w, binding), **_values(binding)}
-            kind, _ = await self._target(w, target or binding.target_id)
-            if target is not None and target != binding.target_id:
-                for other in self._bindable:
-                    setattr(binding, other.column, target if other is kind else None)
-                await self._bound(w, kind, target)
-            if subject is not None:
-                await self._take_subject(w, binding, subject)
-            for key, value in fields.items():
-                setattr(binding, key, value)
-            with w.no_autoflush:
-                await self._alone(w, binding)
+            async with self._held(w, binding.target_id, target or binding.target_id):
+                await self._set(w, binding, fields, target, subject)
                 told = await self._told(w, binding)
             after = {**told, **_values(binding)}
             changes = {
@@ -115,8 +110,40 @@ class PolicyBindings:
             if binding is None:
                 raise NotFound("binding.not_found", "There is no such binding.")
             told = await self._told(w, binding)
-            await w.delete(binding)
+            async with self._held(w, binding.target_id):
+                await w.delete(binding)
+                await w.flush()
             await self._record(w, Action.MODEL_DELETED, by, told)
+
+    async def _set(
+        self,
+        w: Writing,
+        binding: PolicyBinding,
+        fields: Mapping[str, Any],
+        target: str | None,
+        subject: tuple[str, Any] | None,
+    ) -> None:
+        with w.no_autoflush:
+            if target is not None and target != binding.target_id:
+                kind, _ = await self._target(w, target)
+                for other in self._bindable:
+                    setattr(binding, other.column, target if other is kind else None)
+                await self._bound(w, kind, target)
+            if subject is not None:
+                await self._take_subject(w, binding, subject)
+            for key, value in fields.items():
+                setattr(binding, key, value)
+            await self._alone(w, binding)
+        await w.flush()
+
+    @asynccontextmanager
+    async def _held(self, w: Writing, *targets: str) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for target in dict.fromkeys(targets):
+                kind, _ = await self._target(w, target)
+                if kind.held is not None:
+                    await stack.enter_async_context(kind.held(w, target))
+            yield
 
     async def _target(self, r: Reading, target: str) -> tuple[Bindable, str]:
         for kind in self._bindable:

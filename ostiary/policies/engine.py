@@ -48,10 +48,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a name and an address have earned at sign-in: the sums of all scores of the ``name``, of the ``address``
-    (None where that is not known), and of ``both`` together, which are part of the other two."""
+    """What a name and an address have earned at sign-in: the sums of all scores of the ``name`` and of the ``address``,
+    each None where it is not known, and of ``both`` together, which are part of the other two."""
 
-    name: int = 0
+    name: int | None = None
     address: int | None = None
     both: int = 0
 

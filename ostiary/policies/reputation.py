@@ -63,12 +63,14 @@ class ReputationPolicy:
             raise Failed("the reputation is not known here")
         if not self.check_ip and not self.check_username:
             raise Failed("it asks neither for the name nor for the address")
-        if not self.check_ip:
-            return standing.name <= self.threshold
-        if standing.address is None:
+        if self.check_ip and standing.address is None:
             raise Failed("the visitor's address is not known here")
+        if not self.check_ip and standing.name is None:
+            raise Failed("the visitor's name is not known here")
+        total = (standing.address or 0) if self.check_ip else 0
+        total += (standing.name or 0) if self.check_username else 0
         # A score of this name at this address counts once.
-        total = standing.address + (standing.name - standing.both if self.check_username else 0)
+        total -= standing.both if self.check_ip and self.check_username else 0
         return total <= self.threshold
 
 
@@ -125,10 +127,11 @@ def asked_for(subject: str, address: str | None, now: datetime) -> tuple[Any, ..
     return subject, ip, subject, ip, subject, ip, (now - _EPOCH) // timedelta(microseconds=1)
 
 
-def read_standing(row: Sequence[Any], address: str | None) -> Standing:
+def read_standing(row: Sequence[Any], subject: str, address: str | None) -> Standing:
     """From a row of ``STANDING``."""
     name, there, both = (int(total) for total in row)
-    return Standing(name, there, both) if network(address) else Standing(name)
+    known = bool(subject), bool(network(address))
+    return Standing(name if known[0] else None, there if known[1] else None, both if all(known) else 0)
 
 
 async def standing_of(r: Reading, subject: str, address: str | None, now: datetime) -> Standing:
@@ -138,7 +141,7 @@ async def standing_of(r: Reading, subject: str, address: str | None, now: dateti
     for name in names:
         statement = statement.replace("?", f":{name}", 1)
     values = dict(zip(names, asked_for(subject, address, now), strict=True))
-    return read_standing((await r.execute(text(statement), values)).one(), address)
+    return read_standing((await r.execute(text(statement), values)).one(), subject, address)
 
 
 def of_user(user_id: int) -> str:

@@ -31,6 +31,10 @@ WRITTEN: Final = "written"
 """The entry of an expression policy's configuration that holds what was given in place of its CEL."""
 
 
+# Of what nobody calls `keep` for, such as the policies of pages.
+_MOST = 10_000
+
+
 class PolicyCompiler:
     """Makes stored policies ready; two that read alike are the same object, as long as ``keep`` names them."""
 
@@ -50,6 +54,8 @@ class PolicyCompiler:
         """A stored policy; None for one that cannot be read, whose rule errs and so denies."""
         key = self.key(type_, expression, config)
         if key not in self._made:
+            if len(self._made) >= _MOST:
+                self._made.clear()
             try:
                 self._made[key] = self._make(*key)
             except (InvalidInput, KeyError, TypeError, ValueError):

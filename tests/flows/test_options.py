@@ -16,7 +16,7 @@ from ostiary.flows.plan import Plan, PlannedStage
 from ostiary.flows.run import Pending, Visitor
 from ostiary.kit.errors import Refused
 from ostiary.sessions.models import Session
-from ostiary.storage.session import Database
+from ostiary.storage.session import Database, Reading
 from tests.clock import FakeClock
 from tests.house import PASSWORD, Browser, House, house
 
@@ -282,8 +282,11 @@ class Said:
             raise Refused("policy.failed", "A policy failed.")
         return Opinion(passes=stage.binding_id not in self.left_out)
 
-    async def conditional(self, plan_id: str) -> frozenset[str]:
+    async def conditional(self, r: Reading, plan_id: str) -> frozenset[str]:
         return self.left_out
+
+    async def shut(self, r: Reading, plan_id: str) -> bool:
+        return False
 
 
 async def judged(door: House, said: Said) -> Executor:

@@ -10,8 +10,9 @@ from ostiary.applications.models import Application
 from ostiary.directory.models import Group, User
 from ostiary.events.models import Event
 from ostiary.events.record import COMMAND
-from ostiary.flows.bindable import FLOWS, STAGES
+from ostiary.flows.bindable import bindables
 from ostiary.flows.models import Flow, Stage, StageBinding
+from ostiary.flows.uses import Uses
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound, OstiaryError
 from ostiary.policies.bindings import PolicyBindings
 from ostiary.policies.models import PolicyBinding
@@ -31,7 +32,7 @@ async def bindings(database: Database, clock: FakeClock) -> PolicyBindings:
         w.add(Stage(id="s", name="ask", type="password", config={}))
         await w.flush()
         w.add(StageBinding(id="p", flow_id="f", stage_id="s", order=0))
-    return PolicyBindings(database=database, clock=clock, bindable=(APPLICATIONS, FLOWS, STAGES))
+    return PolicyBindings(database=database, clock=clock, bindable=(APPLICATIONS, *bindables(Uses())))
 
 
 async def stored(database: Database) -> list[PolicyBinding]:

@@ -122,6 +122,7 @@ async def test_a_score_is_forgotten_after_a_day_without_sign_ins(sign: Sign, ada
         (asks("ip name", 5), None),
         (asks("ip name", 5), Standing(0, None)),
         (asks("ip", 5), Standing(0, None)),
+        (asks("name", 5), Standing(None, 0)),
         (asks("", 5), Standing(0, 0)),
     ],
 )
