@@ -332,6 +332,7 @@ class Server:
         jobs.every(600, "tokens.expire", lambda: expire(database, clock, Token.expires))
         jobs.every(600, "path_secrets.expire", lambda: expire(database, clock, PathSecret.expires))
         jobs.every(60, "keys.keep", parts.keyring.keep)
+        jobs.every(3600, "certificates.watch", parts.certificates.watch)
         jobs.every(600, "lockouts.forget", lambda: parts.lockout.forget_old(database))
         jobs.every(600, "feed.trim", feed)
         jobs.every(3600, "events.retention", old_events)

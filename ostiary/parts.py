@@ -31,6 +31,7 @@ from ostiary.flows import defaults
 from ostiary.flows.bindable import bindables
 from ostiary.flows.bound_policies import BoundPolicies
 from ostiary.flows.verbs import FlowVerbs, flow_verbs
+from ostiary.keys.certificates import Certificates
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
 from ostiary.kit.http import Outgoing
@@ -93,6 +94,7 @@ class Parts:
     bindings: Bindings
     path_secrets: PathSecrets
     keyring: Keyring
+    certificates: Certificates
     flows: FlowVerbs
     brands: Brands
     system: System
@@ -190,6 +192,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         bindings=Bindings(database=database, clock=clock),
         path_secrets=PathSecrets(database=database, clock=clock, secrets=secrets),
         keyring=keyring,
+        certificates=Certificates(database=database, clock=clock, secrets=secrets),
         flows=flows,
         brands=brands,
         conditions=conditions,

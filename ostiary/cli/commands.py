@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "path-secret": "ostiary.cli.path_secret:commands",
     "session": "ostiary.cli.session:commands",
     "key": "ostiary.cli.key:commands",
+    "certificate": "ostiary.cli.certificate:commands",
     "plan": "ostiary.cli.blueprint:plan",
     "simulate": "ostiary.cli.simulate:simulate",
     "apply": "ostiary.cli.blueprint:apply",

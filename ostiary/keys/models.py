@@ -1,4 +1,4 @@
-"""Keys that sign, each with the time of its life."""
+"""Keys that sign, each with the time of its life, and certificates with theirs."""
 
 from datetime import datetime
 from typing import Any
@@ -38,3 +38,20 @@ class SigningKey(Base):
     activated: Mapped[datetime | None] = mapped_column(comment="when it began to sign")
     retired: Mapped[datetime | None] = mapped_column(comment="when it signed for the last time")
     expires: Mapped[datetime | None] = mapped_column(comment="when nothing that it signed is good any more")
+
+
+class CertificateKeyPair(Base):
+    """A certificate, perhaps with its private key. What it says of itself stands in columns, to be found by."""
+
+    __tablename__ = "certificate_key_pairs"
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(unique=True)
+    certificate: Mapped[str] = mapped_column(comment="PEM, as it was given")
+    private: Mapped[str | None] = mapped_column(comment="sealed PEM, as it was given")
+    subject: Mapped[str] = mapped_column(comment="as RFC 4514 writes it")
+    key_type: Mapped[str] = mapped_column(String(8), comment="rsa, ec, dsa, ed25519 or ed448")
+    fingerprint_sha256: Mapped[str] = mapped_column(String(95))
+    fingerprint_sha1: Mapped[str] = mapped_column(String(59))
+    expires: Mapped[datetime] = mapped_column(index=True, comment="when the certificate says that it ends")
+    warned: Mapped[int | None] = mapped_column(comment="days before its end at which the last warning was written")

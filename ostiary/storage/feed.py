@@ -56,6 +56,7 @@ NOT_DECIDING: Final[Mapping[str, str]] = {
     "outpost_workers": "tell who is alive",
     "lockouts": "are read from the database at every sign-in",
     "stages": "are read from the database at every run",
+    "certificate_key_pairs": "are read from the database whenever one is needed",
     "flow_stage_bindings": "are read from the database at every run",
     "flow_runs": "open nothing",
     "blueprints": "say what was applied",
