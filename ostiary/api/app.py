@@ -8,7 +8,23 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ostiary.api import admin, applications, browser, errors, events, outposts, property_mappings, providers, rbac
+from ostiary.api import (
+    admin,
+    applications,
+    browser,
+    core_groups,
+    core_sessions,
+    core_tokens,
+    core_user_consent,
+    core_users,
+    errors,
+    events,
+    managed,
+    outposts,
+    property_mappings,
+    providers,
+    rbac,
+)
 from ostiary.api.caller import CSRF_HEADER, Callers
 from ostiary.api.operations import Operations
 from ostiary.kit.errors import InvalidInput, OstiaryError
@@ -20,7 +36,13 @@ _OURS: Final[Mapping[bytes, bytes]] = {b"cache-control": b"no-store", b"x-conten
 AREAS: Final = (
     admin,
     applications,
+    core_groups,
+    core_sessions,
+    core_tokens,
+    core_user_consent,
+    core_users,
     events,
+    managed,
     outposts,
     property_mappings,
     providers,

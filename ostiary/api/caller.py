@@ -57,8 +57,7 @@ class Callers:
         session = visit.session
         async with self.database.reading() as r:
             may = await permissions_of(r, session.user_id)
-        actor = Actor(session.user_id, session.username, visit.client.ip)
-        return Caller(session.user_id, session.username, may, actor, session.id), visit
+        return Caller(session.user_id, session.username, may, session.actor(visit.client.ip), session.id), visit
 
     async def _by_token(self, request: Request, header: str, *others: str) -> Caller:
         scheme, _, key = header.partition(" ")

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 from starlette.responses import JSONResponse
 
 from ostiary.api.errors import Changed
@@ -129,9 +129,13 @@ class Generic:
                 visible = await kind.visible(r, asking)
                 if visible is not None:
                     query = query.where(visible)
-                count = await r.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
                 page = query.order_by(*ordered(kind, ordering)).limit(asked.page_size).offset(asked.offset)
                 rows = (await r.scalars(page)).all()
+                count = asked.offset + len(rows)
+                # A page that is not full is the last one, and who searches for one object looks at all of them once.
+                if len(rows) == asked.page_size or (asked.offset and not rows):
+                    keys = query.with_only_columns(kind.pk).order_by(None)
+                    count = await r.scalar(select(func.count()).select_from(keys.subquery())) or 0
                 results = await kind.read(r, rows, asking, flags_of(kind, given)) if rows else []
             whole = {"pagination": asked.numbers(count), "results": results}
             return _answer(self._page, whole)
@@ -223,7 +227,11 @@ class Generic:
     ) -> Response:
         shown = (await self._kind.read(r, [row], asking, flags or {}))[0]
         response = _answer(self._one, shown, status)
-        response.headers["ETag"] = tag_of(self._kind, shown)
+        # Of the whole object, however little of it was asked for.
+        whole = not flags or all(flags[name] == default for name, default in self._kind.flags.items() if name in flags)
+        response.headers["ETag"] = tag_of(
+            self._kind, shown if whole else (await self._kind.read(r, [row], asking, {}))[0]
+        )
         return response
 
     async def _unchanged(self, r: Reading, row: Any, asking: Caller, if_match: str | None) -> None:
@@ -274,7 +282,7 @@ async def _by_pk(r: Reading, kind: Kind, pk: Any) -> Any:
 def narrowed(kind: Kind, query: Select[Any], search: str | None, given: Mapping[str, Any]) -> Select[Any]:
     """Only what the search and the filters ask for."""
     if search:
-        query = query.where(or_(*(column.icontains(search, autoescape=True) for column in kind.search)))
+        query = query.where(kind.searching(search))
     return query.where(*kind.narrowing(given))
 
 

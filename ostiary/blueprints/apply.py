@@ -4,7 +4,7 @@ The difference that is told is the one between what was shown before and after: 
 that comes out as it was is no change, however it was written.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
@@ -21,7 +21,10 @@ from ostiary.blueprints.references import NUMBERED, UUID, called, family, key_of
 from ostiary.blueprints.values import Outside, Values, merge
 from ostiary.kit.errors import OstiaryError, Unavailable
 from ostiary.objects.kind import Caller, Fields, Kind, patched
-from ostiary.storage.session import Writing
+from ostiary.storage.session import Reading, Writing
+
+Permit = Callable[[str, str, str], Awaitable[bool]]
+"""Gives a role (its id) a permission for the object of a primary key; False if the role had it."""
 
 META_APPLY: Final = "authentik_blueprints.metaapplyblueprint"
 
@@ -37,6 +40,8 @@ class Source:
     outside: Outside = field(default_factory=Outside)
     context: Mapping[str, Any] = field(default_factory=dict)
     """What stands over its own context."""
+    instance: str = ""
+    """The name by which it is kept, if it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,15 @@ class Outcome:
     """For each source in turn."""
 
 
+async def seen(r: Reading, kind: Kind, rows: Sequence[Any], caller: Caller) -> list[dict[str, Any]]:
+    """The objects as JSON shows them, with what a blueprint may set beyond that."""
+    if not rows:
+        return []
+    shown = await kind.read(r, rows, caller, dict.fromkeys(kind.flags, False))
+    more = await kind.unshown(r, rows)
+    return [{**_json(kind.shown(**one), whole=True), **also} for one, also in zip(shown, more, strict=True)]
+
+
 class _Same(Exception):
     """Undoes an update that changed nothing, with the event that it wrote."""
 
@@ -69,17 +83,28 @@ class _Same(Exception):
 class Applier:
     """One run over any number of sources. ``known`` says whether a blueprint of that name or path was applied."""
 
-    def __init__(self, w: Writing, kinds: Mapping[str, Kind], caller: Caller, known: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        w: Writing,
+        kinds: Mapping[str, Kind],
+        caller: Caller,
+        *,
+        known: Callable[[str], bool],
+        permit: Permit,
+    ) -> None:
         self._w = w
         self._kinds = kinds
         self._caller = caller
         self._known = known
+        self._permit = permit
         self.outcome = Outcome()
 
     async def run(self, sources: Sequence[Source]) -> Outcome:
         """Applies each in turn. Raises `blueprint.invalid` and what verbs raise, named by file, line and entry."""
         for source in sources:
-            await _Run(self._w, self._kinds, self._caller, self._known, source, self.outcome).all()
+            run = _Run(self._w, self._kinds, self._caller, source, self.outcome)
+            run.known, run.permit = self._known, self._permit
+            await run.all()
         await self._name_references()
         return self.outcome
 
@@ -102,28 +127,21 @@ class Applier:
             if not keys:
                 continue
             rows = (await self._w.scalars(kind.every().where(kind.pk.in_(keys)))).all()
-            shown = await kind.read(self._w, rows, self._caller, dict.fromkeys(kind.flags, False)) if rows else []
-            for row, one_shown in zip(rows, shown, strict=True):
-                pk = getattr(row, kind.pk.key)
-                names[key_of(kind.words.label, pk)] = called(one_shown) or str(pk)
+            for one_shown in await seen(self._w, kind, rows, self._caller):
+                pk = one_shown["pk"]
+                names.setdefault(key_of(kind.words.label, pk), called(one_shown) or str(pk))
 
 
 class _Run:
     """One source."""
 
-    def __init__(
-        self,
-        w: Writing,
-        kinds: Mapping[str, Kind],
-        caller: Caller,
-        known: Callable[[str], bool],
-        source: Source,
-        outcome: Outcome,
-    ) -> None:
+    known: Callable[[str], bool]
+    permit: Permit
+
+    def __init__(self, w: Writing, kinds: Mapping[str, Kind], caller: Caller, source: Source, outcome: Outcome) -> None:
         self._w = w
         self._kinds = kinds
         self._caller = caller
-        self._known = known
         self._blueprint = source.blueprint
         self._outcome = outcome
         self._touched: list[Touched] = []
@@ -213,7 +231,7 @@ class _Run:
         attrs = await self._mapping(entry, "attrs")
         wanted = attrs.get("identifiers")
         names = [str(name) for name in wanted.values()] if isinstance(wanted, dict) else []
-        if attrs.get("required", True) and not any(map(self._known, names)):
+        if attrs.get("required", True) and not any(map(self.known, names)):
             self._stop(entry, "attrs", f"The blueprint {', '.join(names)} has not been applied; name its file before.")
 
     async def _absent(self, entry: Entry, kind: Kind, row: Any) -> None:
@@ -247,6 +265,7 @@ class _Run:
             FieldChange(name, NOTHING, MASKED if name in kind.secrets else masked(shown.get(name, value)))
             for name, value in _json(checked).items()
         ]
+        fields += await self._permissions(entry, kind, row)
         self._outcome.changes.append(self._change(CREATE, entry, kind, row, shown, fields))
         self._done(entry, kind, row, shown, kept=kept, made=True)
 
@@ -255,7 +274,7 @@ class _Run:
         before = await self._shown(kind, row)
         checked = self._checked(entry, patched(_fields(kind)), given)
         wanted = _json(checked)
-        unseen = [name for name in wanted if name not in kind.shown.model_fields]
+        unseen = [name for name in wanted if name not in before]
         values = checked.model_dump(exclude_unset=True)
         new = {name: values[name] for name in wanted if name not in unseen and not _alike(wanted[name], before[name])}
         hidden = [name for name in unseen if not await kind.holds(self._w, row, name, values[name])]
@@ -275,12 +294,28 @@ class _Run:
         fields = [
             *differences(_writable(kind, before), _writable(kind, after), kind.secrets),
             *(FieldChange(name, MASKED, MASKED) for name in hidden),
+            *await self._permissions(entry, kind, row),
         ]
         if fields:
             self._outcome.changes.append(self._change(CHANGE, entry, kind, row, after, fields))
         else:
             self._outcome.unchanged += 1
         self._done(entry, kind, row, after, kept=True, made=False)
+
+    async def _permissions(self, entry: Entry, kind: Kind, row: Any) -> list[FieldChange]:
+        """Gives roles what the entry says they may do to its object; nothing is taken from them."""
+        given: list[str] = []
+        for one in entry.permissions:
+            self._values.current_field = "permissions"
+            name, user, role = [await self._values.of(node) for node in (one.permission, one.user, one.role)]
+            if user is not None or not isinstance(role, str) or not isinstance(name, str):
+                self._values.stop(one.line, "A permission is given to a role, by its primary key; people hold roles.")
+            whole = name if "." in name else f"{kind.words.app}.{name}"
+            with self._told(entry, kind, "permissions"):
+                if await self.permit(self._with_moved({"role": role})["role"], whole, str(_pk(kind, row))):
+                    given.append(f"{whole} ({self._outcome.names.get(role, role)})")
+        self._values.current_field = ""
+        return [FieldChange("permissions", NOTHING, given)] if given else []
 
     def _given(self, entry: Entry, kind: Kind, attrs: dict[str, Any]) -> dict[str, Any]:
         known = _fields(kind).model_fields
@@ -360,8 +395,7 @@ class _Run:
         return await self._shown(kind, row) if whole else _pk(kind, row)
 
     async def _shown(self, kind: Kind, row: Any) -> dict[str, Any]:
-        flags = dict.fromkeys(kind.flags, False)
-        return _json(kind.shown(**(await kind.read(self._w, [row], self._caller, flags))[0]), whole=True)
+        return (await seen(self._w, kind, [row], self._caller))[0]
 
     async def _by_pk(self, kind: Kind, pk: Any) -> Any:
         await self._w.flush()
@@ -369,7 +403,7 @@ class _Run:
         return (await self._w.scalars(query)).one()
 
     @contextmanager
-    def _told(self, entry: Entry, kind: Kind) -> Iterator[None]:
+    def _told(self, entry: Entry, kind: Kind, field_of_all: str = "") -> Iterator[None]:
         """What verbs refuse, by file, line, entry and field."""
         try:
             with kind.in_our_words():
@@ -377,7 +411,7 @@ class _Run:
         except (Unavailable, BlueprintInvalid):
             raise
         except OstiaryError as error:
-            name = f"attrs.{error.field}" if error.field else ""
+            name = field_of_all or (f"attrs.{error.field}" if error.field else "")
             sentence = error.beside_field()
             problem = Problem(self._blueprint.file, self._line(entry, name), sentence, self._values.current_entry, name)
             raise BlueprintInvalid([problem], code=error.code) from error
@@ -393,6 +427,8 @@ class _Run:
     def _line(self, entry: Entry, name: str) -> int:
         """Where a field such as ``attrs.name`` stands; an identifier may have been meant."""
         first, *path = name.split(".")
+        if first == "permissions":
+            return entry.permissions[0].line
         line = entry.line
         for top in (first, "identifiers") if first == "attrs" else (first,):
             node = getattr(entry, top, None)

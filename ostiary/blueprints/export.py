@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
+from sqlalchemy import select
 
+from ostiary.blueprints.apply import seen
 from ostiary.blueprints.changes import telling
 from ostiary.blueprints.find import Unfindable, kind_of
 from ostiary.blueprints.references import AGAIN, APART, called, family, key_of, referred
+from ostiary.directory.models import RolePermission
 from ostiary.directory.permissions import Permissions
 from ostiary.events.record import SYSTEM
 from ostiary.kit.errors import InvalidInput
@@ -74,6 +77,12 @@ class Export:
         for one, fields, late in _in_order(objects):
             parts += self._entry(one, fields, done, late=late)
             done[one.key] = one
+        for one, given in await self._permitted(r, objects):
+            entry: dict[str, Any] = {"model": one.kind.words.label, "identifiers": self._identifiers(one, done)}
+            entry["permissions"] = [
+                {"permission": codename, "role": self._value("role", role_id, done)} for role_id, codename in given
+            ]
+            parts.append(_dumped(entry))
         if len(parts) == 1:
             parts.append("  []\n")
         return "".join(parts)
@@ -111,9 +120,8 @@ class Export:
             if last is not None:
                 query = query.where(kind.pk > last)
             rows = (await r.scalars(query)).all()
-            shown = await kind.read(r, rows, caller, dict.fromkeys(kind.flags, False)) if rows else []
-            for one in shown:
-                yield kind.shown(**one).model_dump(mode="json")
+            for one in await seen(r, kind, rows, caller):
+                yield one
             if len(rows) < _AT_ONCE:
                 return
             last = getattr(rows[-1], kind.pk.key)
@@ -122,7 +130,7 @@ class Export:
         """Objects that are not written and yet named."""
         self._others: dict[str, _Object] = {}
         named = {key for one in objects.values() for key in _references(one.kind, one.shown)} - objects.keys()
-        for kind in self._kinds.values():
+        for kind in sorted(self._kinds.values(), key=lambda kind: not declarative(kind)):
             if not named:
                 return
             number = kind.pk.type.python_type is int
@@ -151,7 +159,7 @@ class Export:
         entry: dict[str, Any] = {"model": one.kind.words.label}
         if not late:
             entry["id"] = one.id
-        entry["identifiers"] = {name: self._value(name, value, done) for name, value in one.identifiers.items()}
+        entry["identifiers"] = self._identifiers(one, done)
         attrs = {name: self._value(name, one.attrs[name], done) for name in fields if name not in one.identifiers}
         if attrs:
             entry["attrs"] = attrs
@@ -162,6 +170,25 @@ class Export:
                 yield f"    # {name} is a secret and left out\n"
             for name, secret in one.secrets.items():
                 yield f"    # {name} holds a secret, {_in_comment(secret)}, and is left out\n"
+
+    def _identifiers(self, one: _Object, done: Mapping[str, _Object]) -> dict[str, Any]:
+        return {name: self._value(name, value, done) for name, value in one.identifiers.items()}
+
+    async def _permitted(
+        self, r: Reading, objects: Mapping[str, _Object]
+    ) -> list[tuple[_Object, list[tuple[str, str]]]]:
+        """What roles may do to single objects, for each that has any, in order."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        query = select(RolePermission).where(RolePermission.object_pk != "")
+        roles = {one.shown["pk"] for one in [*objects.values(), *self._others.values()]}
+        for row in await r.scalars(query.order_by(RolePermission.codename, RolePermission.role_id)):
+            kind = self._kinds.get(row.model)
+            if kind is not None:
+                number = kind.pk.type.python_type is int and row.object_pk.isdigit()
+                key = key_of(row.model, int(row.object_pk) if number else row.object_pk)
+                if key in objects and row.role_id in roles:
+                    found.setdefault(key, []).append((row.role_id, row.codename))
+        return [(objects[key], found[key]) for key in sorted(found, key=lambda key: _place(objects[key]))]
 
     def _value(self, name: str, value: Any, done: Mapping[str, _Object]) -> Any:
         if isinstance(value, list):

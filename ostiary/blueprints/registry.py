@@ -7,7 +7,9 @@ from sqlalchemy import delete, select
 from ostiary.blueprints.apply import Applier, Outcome, Source, Touched
 from ostiary.blueprints.changes import CHANGE, CREATE, DELETE
 from ostiary.blueprints.models import BlueprintInstance, BlueprintObject
+from ostiary.directory.models import RolePermission
 from ostiary.directory.permissions import Permissions
+from ostiary.directory.roles import Roles
 from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
@@ -20,9 +22,10 @@ ROOM = "blueprints"
 class Blueprints:
     """The verbs. Whoever calls them may do everything."""
 
-    def __init__(self, *, database: Database, clock: Clock, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, *, database: Database, clock: Clock, roles: Roles, kinds: Mapping[str, Kind]) -> None:
         self._database = database
         self._clock = clock
+        self._roles = roles
         self._kinds = kinds
 
     async def plan(self, sources: Sequence[Source], *, by: Actor) -> Outcome:
@@ -49,7 +52,19 @@ class Blueprints:
         }
         known |= {name_of(source) for source in sources}
         caller = Caller(by.user_id, by.username or "", Permissions(superuser=True), by)
-        return await Applier(w, self._kinds, caller, known.__contains__).run(sources)
+
+        async def permit(role_id: str, codename: str, pk: str) -> bool:
+            held = select(RolePermission.id).where(
+                RolePermission.role_id == role_id,
+                RolePermission.codename == codename,
+                RolePermission.object_pk == pk,
+            )
+            if await w.scalar(held) is not None:
+                return False
+            await self._roles.permit(role_id, [codename], object_pk=pk, by=by)
+            return True
+
+        return await Applier(w, self._kinds, caller, known=known.__contains__, permit=permit).run(sources)
 
     async def _remember(
         self, w: Writing, source: Source, touched: Sequence[Touched], outcome: Outcome, by: Actor
@@ -58,10 +73,8 @@ class Blueprints:
         name = name_of(source)
         row = await w.scalar(select(BlueprintInstance).where(BlueprintInstance.name == name))
         if row is None:
-            row = BlueprintInstance(name=name)
+            row = BlueprintInstance(name=name, path=blueprint.file)
             w.add(row)
-        if not row.content:
-            row.path = blueprint.file
         row.labels = dict(blueprint.labels)
         row.status = "successful"
         row.last_applied = self._clock.now()
@@ -109,8 +122,8 @@ class _Planned(Exception):
 
 
 def name_of(source: Source) -> str:
-    """What a blueprint is remembered by: its metadata's name, else its file's."""
-    return source.blueprint.name or source.blueprint.file
+    """What a blueprint is remembered by: the name it is kept by, else its metadata's, else its file's."""
+    return source.instance or source.blueprint.name or source.blueprint.file
 
 
 async def owners(r: Reading, model: str, pks: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:

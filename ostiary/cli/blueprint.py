@@ -91,7 +91,7 @@ def _run(
 
 
 def _room(parts: Parts) -> Blueprints:
-    return Blueprints(database=parts.database, clock=parts.clock, kinds=all_kinds(parts))
+    return Blueprints(database=parts.database, clock=parts.clock, roles=parts.roles, kinds=all_kinds(parts))
 
 
 def _source(one: Content) -> Source:

@@ -79,7 +79,7 @@ async def _rehearsed(parts: Parts, document: Mapping[str, Any]) -> tuple[int, Re
     from ostiary.blueprints.registry import Blueprints
     from ostiary.objects.kinds import all_kinds
 
-    room = Blueprints(database=parts.database, clock=parts.clock, kinds=all_kinds(parts))
+    room = Blueprints(database=parts.database, clock=parts.clock, roles=parts.roles, kinds=all_kinds(parts))
     sources = _sources(document["drafts"])
     by = Actor(*document["by"])
     heard = {"people": 0, "percent": -1}

@@ -21,9 +21,17 @@ class ServiceAccounts:
         self._tokens = tokens
 
     async def create(
-        self, username: str, *, with_group: bool = False, expires: datetime | None, by: Actor
+        self,
+        username: str,
+        *,
+        with_group: bool = False,
+        expires: datetime | None,
+        viewable: bool = False,
+        by: Actor,
     ) -> tuple[User, Token, str]:
-        """User, API token and its key, which is shown this once; with ``with_group``, a group of the same name."""
+        """User, API token and its key, which is shown this once unless ``viewable``; with ``with_group``, a group of
+        the same name.
+        """
         async with self._database.writing() as w:
             groups = []
             if with_group:
@@ -32,6 +40,6 @@ class ServiceAccounts:
                 w, username, name=username.strip(), type="service_account", path="users/service", groups=groups, by=by
             )
             token, key = await self._tokens.create_in(
-                w, f"service-account-{user.id}", user=user, intent="api", expires=expires, by=by
+                w, f"service-account-{user.id}", user=user, intent="api", expires=expires, viewable=viewable, by=by
             )
             return user, token, key

@@ -190,14 +190,26 @@ class Users:
             )
 
     async def set_password(
-        self, user_id: int, password: str, *, keep_session: str | None = None, by: Actor, field: str = "password"
+        self,
+        user_id: int,
+        password: str,
+        *,
+        keep_session: str | None = None,
+        if_allowed: Callable[[Reading], Awaitable[None]] | None = None,
+        by: Actor,
+        field: str = "password",
     ) -> None:
-        """Sets a password and ends the person's sessions, except ``keep_session``, which the caller rotates."""
+        """Sets a password and ends the person's sessions, except ``keep_session``, which the caller rotates.
+
+        ``if_allowed`` is asked in the transaction that sets it, and refuses by raising.
+        """
         async with self._database.reading() as r:
             username = (await existing(r, user_id)).username
         await self._passwords.approve(password, username=username, field=field)
         stored = await self._passwords.hash(password)
         async with self._database.writing() as w:
+            if if_allowed is not None:
+                await if_allowed(w)
             await self.set_password_in(w, user_id, stored, keep_session=keep_session, by=by)
 
     async def set_password_hash(self, user_id: int, stored: str, *, by: Actor, field: str = "password") -> None:

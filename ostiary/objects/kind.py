@@ -14,6 +14,7 @@ from sqlalchemy.orm import QueryableAttribute
 from ostiary.directory.permissions import Permissions, permitted_objects
 from ostiary.events.record import Actor
 from ostiary.kit.errors import OstiaryError
+from ostiary.storage.any_case import holds_text
 from ostiary.storage.session import Reading
 
 # What may be asked of one object, by the first word of authentik's codenames.
@@ -231,6 +232,10 @@ class Kind:
         """The conditions of the filters that were given; a kind whose filters speak of each other says how."""
         return [one.condition(given[name]) for name, one in self.filters.items() if given.get(name) is not None]
 
+    def searching(self, text: str) -> ColumnElement[bool]:
+        """What a search for this text finds."""
+        return or_(false(), *(holds_text(column, text) for column in self.search))
+
     async def visible(self, r: Reading, caller: Caller) -> ColumnElement[bool] | None:
         """Which of them this caller may see; None is all. Asked within the query, so that no count leaks."""
         return self.allowed(VIEW, caller)
@@ -296,8 +301,12 @@ class Kind:
         """Who refers to it."""
         return []
 
+    async def unshown(self, r: Reading, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """The values of writable fields that ``shown`` leaves out though they are no secrets, for blueprints."""
+        return [{} for _ in rows]
+
     async def holds(self, r: Reading, row: Any, name: str, value: Any) -> bool:
-        """Whether a field that ``shown`` leaves out has this value already; where nobody knows, setting it is a
+        """Whether a secret that is never read back has this value already; where nobody knows, setting it is a
         change.
         """
         return False

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ostiary.objects.applications import Applications
 from ostiary.objects.events import EventKind
+from ostiary.objects.groups import Groups
 from ostiary.objects.initial_permissions import InitialPermissionsKind
 from ostiary.objects.kind import Kind
 from ostiary.objects.outposts import OutpostKind
@@ -12,6 +13,9 @@ from ostiary.objects.roles import Roles
 from ostiary.objects.rooms import Rooms
 from ostiary.objects.scope_mappings import AllMappings, ScopeMappings
 from ostiary.objects.service_connections import AnyConnections, DockerConnections, KubernetesConnections
+from ostiary.objects.sessions import Sessions
+from ostiary.objects.tokens import Tokens
+from ostiary.objects.users import Users
 
 
 class Kinds(Mapping[str, Kind]):
@@ -38,6 +42,10 @@ def all_kinds(rooms: Rooms) -> Kinds:
         Applications(rooms.database, rooms.clock, rooms.applications),
         ProxyProviders(rooms.database, rooms.providers),
         ScopeMappings(rooms.mappings),
+        Users(users=rooms.users, groups=rooms.groups, roles=rooms.roles),
+        Groups(groups=rooms.groups, roles=rooms.roles),
+        Tokens(database=rooms.database, clock=rooms.clock, tokens=rooms.tokens),
+        Sessions(rooms.sessions),
         Roles(rooms.roles),
         InitialPermissionsKind(rooms.initial),
         OutpostKind(rooms.outposts),

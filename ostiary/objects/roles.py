@@ -76,6 +76,15 @@ class Roles(Kind):
     ) -> list[dict[str, Any]]:
         return [{"pk": row.id, "name": row.name} for row in rows]
 
+    async def unshown(self, r: Reading, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        held: dict[str, list[str]] = {row.id: [] for row in rows}
+        query = select(models.RolePermission.role_id, models.RolePermission.codename).where(
+            models.RolePermission.role_id.in_(held), models.RolePermission.object_pk == ""
+        )
+        for role_id, codename in await r.execute(query.order_by(models.RolePermission.codename)):
+            held[role_id].append(codename)
+        return [{"permissions": held[row.id]} for row in rows]
+
     async def guard(self, r: Reading, caller: Caller, verb: str, row: Any | None, values: Mapping[str, Any]) -> None:
         if row is not None:
             await escalation.may_touch_roles(r, caller.may, [row.id], field="name")

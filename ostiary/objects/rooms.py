@@ -4,13 +4,20 @@ from typing import Protocol
 
 from ostiary.applications.providers import Providers
 from ostiary.applications.registry import Applications
+from ostiary.directory.groups import Groups
 from ostiary.directory.initial_permissions import Initial
+from ostiary.directory.recovery import Recovery
 from ostiary.directory.roles import Roles
+from ostiary.directory.service_accounts import ServiceAccounts
+from ostiary.directory.tokens import Tokens
+from ostiary.directory.users import Users
 from ostiary.events.custom import CustomEvents
 from ostiary.kit.clock import Clock
 from ostiary.mappings.registry import Mappings
 from ostiary.outposts.connections import ServiceConnections
 from ostiary.outposts.registry import Outposts
+from ostiary.sessions.impersonation import Impersonation
+from ostiary.sessions.lifecycle import Sessions
 from ostiary.storage.session import Database
 from ostiary.system.registry import System
 
@@ -29,6 +36,27 @@ class Rooms(Protocol):
 
     @property
     def roles(self) -> Roles: ...
+
+    @property
+    def users(self) -> Users: ...
+
+    @property
+    def groups(self) -> Groups: ...
+
+    @property
+    def tokens(self) -> Tokens: ...
+
+    @property
+    def service_accounts(self) -> ServiceAccounts: ...
+
+    @property
+    def recovery(self) -> Recovery: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def impersonation(self) -> Impersonation: ...
 
     @property
     def mappings(self) -> Mappings: ...

@@ -25,3 +25,12 @@ def api(
     else:
         with postgresql_database(cluster) as url, running(url) as house:
             yield house
+
+
+@pytest.fixture(scope="module")
+def sqlite_api(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiHouse]:
+    """The same on SQLite alone, for what asks so much that once is enough."""
+    file = tmp_path_factory.mktemp("api") / "ostiary.sqlite3"
+    file.write_bytes(_sqlite_template.read_bytes())
+    with running(f"sqlite:///{file}") as house:
+        yield house

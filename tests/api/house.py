@@ -30,6 +30,7 @@ class ApiHouse:
     def __init__(self, origin: str, parts: Parts, loop: asyncio.AbstractEventLoop) -> None:
         self.origin, self.parts, self._loop = origin, parts, loop
         self._numbers = itertools.count(1)
+        self._clients: list[authentik_client.ApiClient] = []
         self.root = self.token(superuser=True)
 
     def run(self, work: Awaitable[T]) -> T:
@@ -73,7 +74,14 @@ class ApiHouse:
         configuration = authentik_client.Configuration(
             host=f"{self.origin}/api/v3", access_token=self.root if token is None else token
         )
-        return authentik_client.ApiClient(configuration)
+        client = authentik_client.ApiClient(configuration)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Gives back the sockets that the clients keep."""
+        for client in self._clients:
+            client.rest_client.pool_manager.clear()
 
     def http(self, token: str | None = None) -> httpx2.Client:
         """Plain HTTP below `/api/v3`, with this token or, if it is empty, as nobody."""
@@ -114,7 +122,9 @@ def running(url: str, **settings: Any) -> Iterator[ApiHouse]:
         ready.wait(60)
         try:
             parts, loop, _ = started
-            yield ApiHouse(origin, parts, loop)
+            house = ApiHouse(origin, parts, loop)
+            yield house
+            house.close()
         finally:
             if started:
                 started[2].should_exit = True

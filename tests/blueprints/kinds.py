@@ -9,8 +9,10 @@ from sqlalchemy import select
 from ostiary.blueprints.registry import Blueprints
 from ostiary.directory.groups import Groups
 from ostiary.directory.models import Group, GroupParent
+from ostiary.directory.roles import Roles
 from ostiary.events.record import Actor
 from ostiary.objects.kind import Caller, Fields, Kind, Shown, Words
+from ostiary.objects.roles import Roles as RoleKind
 from ostiary.storage.session import Database, Reading
 from tests.clock import FakeClock
 
@@ -93,6 +95,15 @@ class GroupKind(Kind):
         await self._groups.delete(row.id, by=by)
 
 
+def kinds(database: Database, clock: FakeClock) -> dict[str, Kind]:
+    """That kind, and roles."""
+    return {
+        "authentik_core.group": GroupKind(database, clock),
+        "authentik_rbac.role": RoleKind(Roles(database=database, clock=clock)),
+    }
+
+
 def blueprints(database: Database, clock: FakeClock) -> Blueprints:
-    """The room over that kind alone."""
-    return Blueprints(database=database, clock=clock, kinds={"authentik_core.group": GroupKind(database, clock)})
+    """The room over those kinds alone."""
+    roles = Roles(database=database, clock=clock)
+    return Blueprints(database=database, clock=clock, roles=roles, kinds=kinds(database, clock))

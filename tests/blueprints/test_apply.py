@@ -274,3 +274,34 @@ async def test_another_blueprint_is_named_only_if_it_was_applied(room: Blueprint
     await applied(room, entry.format("b.yaml", "false"))
     await room.apply([source(STAFF, "b.yaml")], by=COMMAND)
     assert (await applied(room, entry.format("b.yaml", "true"))).changes == []
+
+
+ROLES = """\
+- model: authentik_rbac.role
+  id: helpers
+  identifiers: {name: helpers}
+  attrs:
+    permissions: [authentik_core.view_user, authentik_core.view_group]
+- model: authentik_core.group
+  identifiers: {name: staff}
+  permissions:
+    - permission: change_group
+      role: !KeyOf helpers
+"""
+
+
+async def test_roles_and_what_they_may_do_to_one_object(room: Blueprints, database: Database) -> None:
+    first = await applied(room, ROLES)
+    assert [
+        (change.name, field.new) for change in first.changes for field in change.fields if field.name == "permissions"
+    ] == [
+        ("helpers", ["authentik_core.view_group", "authentik_core.view_user"]),
+        ("staff", ["authentik_core.change_group (helpers)"]),
+    ]
+    assert (await applied(room, ROLES)).changes == []
+    fewer = await applied(room, ROLES.replace(", authentik_core.view_group", ""))
+    assert [vars_of(field) for field in fewer.changes[0].fields] == [
+        ("permissions", ["authentik_core.view_group", "authentik_core.view_user"], ["authentik_core.view_user"])
+    ]
+    assert "entry 2 (authentik_core.group), permissions: " in await refused(room, ROLES.replace("change_group", "fly"))
+    assert "A permission is given to a role" in await refused(room, ROLES.replace("role: !KeyOf helpers", "user: 5"))

@@ -11,11 +11,12 @@ from ostiary.blueprints.apply import Source
 from ostiary.blueprints.entries import read
 from ostiary.blueprints.export import Export
 from ostiary.directory.groups import Groups
+from ostiary.directory.roles import Roles
 from ostiary.events.record import COMMAND
 from ostiary.kit.errors import InvalidInput
 from ostiary.storage.engine import open_engine
 from ostiary.storage.session import Database
-from tests.blueprints.kinds import GroupKind, blueprints
+from tests.blueprints.kinds import blueprints, kinds
 from tests.clock import FakeClock
 
 ATTRIBUTES = {
@@ -43,12 +44,16 @@ async def fill(database: Database, clock: FakeClock, attribute: str = "hunter2")
     await groups.create("staff", parents=["zz people"], attributes=ATTRIBUTES, by=COMMAND)
     await groups.create("Staff", parents=["staff", "zz people"], is_superuser=True, by=COMMAND)
     await groups.create("keeper", attributes={"deep": {"api_token": attribute}, "colour": "red"}, by=COMMAND)
-    assert people.name == "zz people"
+    roles = Roles(database=database, clock=clock)
+    helpers = await roles.create("helpers", by=COMMAND)
+    await roles.permit(helpers.id, ["authentik_core.view_user"], by=COMMAND)
+    await roles.permit(helpers.id, ["authentik_core.change_group"], object_pk=people.id, by=COMMAND)
+    await roles.permit(helpers.id, ["authentik_rbac.view_role"], object_pk=helpers.id, by=COMMAND)
 
 
 async def exported(database: Database, clock: FakeClock, *models: str) -> str:
     async with database.reading() as r:
-        return await Export({"authentik_core.group": GroupKind(database, clock)}).written(r, models)
+        return await Export(kinds(database, clock)).written(r, models)
 
 
 def source(text: str) -> Source:
@@ -59,7 +64,7 @@ async def test_applied_where_it_came_from_it_changes_nothing(database: Database,
     await fill(database, clock)
     text = await exported(database, clock)
     outcome = await blueprints(database, clock).plan([source(text)], by=COMMAND)
-    assert (outcome.changes, outcome.unchanged) == ([], 4)
+    assert (outcome.changes, outcome.unchanged) == ([], 7)
 
 
 async def test_applied_to_nothing_it_makes_the_same(database: Database, clock: FakeClock, second: Database) -> None:
@@ -84,10 +89,10 @@ async def test_references_are_names_and_come_after_what_they_name(database: Data
         "id: group-zz-people",
         "id: group-staff-2",
         "id: group-staff",
+        "id: role-helpers",
     ]
     assert "    parents:\n      - !KeyOf 'group-staff-2'\n      - !KeyOf 'group-zz-people'\n" in text
-    for tag in ("pk", "num_pk"):
-        assert tag not in text
+    assert "pk" not in text
 
 
 async def test_an_empty_installation_is_an_empty_list(database: Database, clock: FakeClock) -> None:

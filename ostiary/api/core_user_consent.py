@@ -1,0 +1,62 @@
+"""``/core/user_consent/``: what people agreed to. No application asks for consent yet, so there is none."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import Depends
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from ostiary.api.generic import UsedByAnswer
+from ostiary.api.operations import SIGNED_IN, Asking, Operations
+from ostiary.api.paging import Page, Wanted, page_of, wanted
+from ostiary.kit.errors import NotFound
+from ostiary.objects.kind import Key
+from ostiary.objects.kinds import Kinds
+from ostiary.objects.rooms import Rooms
+
+_PATH: Final = "/core/user_consent/"
+_ONE: Final = "/core/user_consent/{id}/"
+
+
+class UserConsent(BaseModel):
+    """What somebody agreed to."""
+
+    pk: int
+
+
+def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
+    """Adds the operations."""
+
+    @operations.operation("GET", _PATH, "core_user_consent_list", who=SIGNED_IN, tag="core", answers=Page[UserConsent])
+    async def consents(
+        asking: Asking,
+        asked: Annotated[Wanted, Depends(wanted)],
+        application: str | None = None,
+        user: Key | None = None,
+        search: str | None = None,
+        ordering: str | None = None,
+    ) -> dict[str, Any]:
+        return page_of([], asked)
+
+    @operations.operation("GET", _ONE, "core_user_consent_retrieve", who=SIGNED_IN, tag="core", answers=UserConsent)
+    async def consent(asking: Asking, id: Key) -> UserConsent:  # noqa: A002 - authentik's
+        raise _none()
+
+    @operations.operation("DELETE", _ONE, "core_user_consent_destroy", who=SIGNED_IN, tag="core", status=204)
+    async def destroy(asking: Asking, id: Key) -> Response:  # noqa: A002 - authentik's
+        raise _none()
+
+    @operations.operation(
+        "GET",
+        f"{_ONE}used_by/",
+        "core_user_consent_used_by_list",
+        who=SIGNED_IN,
+        tag="core",
+        answers=list[UsedByAnswer],
+    )
+    async def used_by(asking: Asking, id: Key) -> list[UsedByAnswer]:  # noqa: A002 - authentik's
+        raise _none()
+
+
+def _none() -> NotFound:
+    return NotFound("api.not_found", "There is no such object, or you may not see it.")
