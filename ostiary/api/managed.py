@@ -146,7 +146,7 @@ def _import(operations: Operations, kind: Kind, rooms: Rooms, blueprints: Bluepr
         try:
             blueprint = await asyncio.to_thread(read, name, data, REQUESTS)
             outcome = await blueprints.apply([Source(blueprint, context=context)], by=asking.actor)
-            result = BlueprintImportResult(success=True, logs=told("info", list(lines(outcome))))
+            result = BlueprintImportResult(success=True, logs=told("info", list(lines(outcome, done=True))))
         except BlueprintInvalid as error:
             logs = told("error", [str(problem) for problem in error.problems])
             result = BlueprintImportResult(success=False, logs=logs)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from ostiary.blueprints.apply import seen
 from ostiary.blueprints.changes import telling
 from ostiary.blueprints.find import Unfindable, kind_of
-from ostiary.blueprints.references import AGAIN, APART, called, family, key_of, referred
+from ostiary.blueprints.references import AGAIN, APART, PASSING, called, family, key_of, referred
 from ostiary.directory.models import RolePermission
 from ostiary.directory.permissions import Permissions
 from ostiary.events.record import SYSTEM
@@ -105,7 +105,10 @@ class Export:
                 wanted.append(kind)
         found: dict[str, _Object] = {}
         for rank, kind in enumerate(wanted):
+            field_, values = PASSING.get(kind.words.label, ("", frozenset()))
             async for shown in self._shown(r, kind):
+                if shown.get(field_) in values:
+                    continue
                 key = key_of(kind.words.label, shown["pk"])
                 found[key] = _Object(kind, rank, shown, key)
         return found

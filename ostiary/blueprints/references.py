@@ -24,7 +24,6 @@ NUMBERED: Final[Mapping[str, str]] = {
 
 AGAIN: Final[Mapping[str, frozenset[str]]] = {
     "authentik_core.group": frozenset({"users"}),
-    "authentik_core.user": frozenset({"roles"}),
 }
 """Model → fields that say again what another object's field says, so that an export holds it once."""
 
@@ -34,9 +33,20 @@ APART: Final = frozenset(
         "authentik_events.event",
         "authentik_policies_reputation.reputation",
         "authentik_blueprints.blueprintinstance",
+        # All of a sort together; each is held as what it is.
+        "authentik_core.propertymapping",
+        "authentik_core.provider",
+        "authentik_flows.stage",
+        "authentik_outposts.outpostserviceconnection",
+        "authentik_policies.policy",
     }
 )
-"""Models of what happened; blueprints do not hold it."""
+"""Models that blueprints do not hold: what happened, and what has a model of its own."""
+
+PASSING: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    "authentik_core.token": ("intent", frozenset({"recovery", "verification"})),
+}
+"""Model → a field, and the values of it that objects have which nobody makes by hand and which soon end."""
 
 _NAMES: Final = ("name", "slug", "username", "identifier", "domain", "title", "managed")
 

@@ -16,8 +16,8 @@ _SIGNS: Final = {CREATE: "+", CHANGE: "~", DELETE: "-"}
 _LONGEST: Final = 200
 
 
-def lines(outcome: Outcome) -> Iterator[str]:
-    """One block per object, then the sums; nothing but the sums if nothing changes."""
+def lines(outcome: Outcome, *, done: bool = False) -> Iterator[str]:
+    """One block per object, then the sums; nothing but the sums if nothing changes. ``done`` says it was applied."""
     for change in outcome.changes:
         yield f"{_SIGNS[change.action]} {change.model} {_safe(change.name)}  ({_safe(change.where)})".replace(
             "   (", " ("
@@ -28,16 +28,18 @@ def lines(outcome: Outcome) -> Iterator[str]:
         yield ""
     for note in outcome.notes:
         yield f"note: {_safe(str(note))}"
-    yield summary(outcome)
+    yield summary(outcome, done=done)
 
 
-def summary(outcome: Outcome) -> str:
+def summary(outcome: Outcome, *, done: bool) -> str:
     """How many objects of each sort."""
-    done = [change.action for change in outcome.changes]
-    if not done:
+    actions = [change.action for change in outcome.changes]
+    if not actions:
         return f"Nothing changes; {outcome.unchanged} {_objects(outcome.unchanged)} as the files say."
-    parts = [(CREATE, "to create"), (CHANGE, "to change"), (DELETE, "to delete")]
-    told = ", ".join(f"{done.count(action)} {what}" for action, what in parts if action in done)
+    words = {CREATE: "created", CHANGE: "changed", DELETE: "deleted"}
+    told = ", ".join(
+        f"{actions.count(action)} {words[action] if done else f'to {action}'}" for action in words if action in actions
+    )
     return f"{told}, {outcome.unchanged} unchanged."
 
 

@@ -64,7 +64,8 @@ def plan(
 
 def apply(context: typer.Context, files: _Files, as_json: _Json = False) -> None:
     """Make everything as the blueprints say, all of it or nothing. Doing it twice changes nothing."""
-    _show(_run(context, files, lambda room, sources: room.apply(sources, by=COMMAND)), as_json=as_json)
+    outcome = _run(context, files, lambda room, sources: room.apply(sources, by=COMMAND))
+    _show(outcome, as_json=as_json, done=True)
 
 
 def export(
@@ -98,11 +99,11 @@ def _source(one: Content) -> Source:
     return Source(read(one.name, one.data), one.outside)
 
 
-def _show(outcome: Outcome, *, as_json: bool) -> None:
+def _show(outcome: Outcome, *, as_json: bool, done: bool = False) -> None:
     if as_json:
         say(json.dumps(_as_json(outcome), ensure_ascii=False, indent=2))
     else:
-        for line in lines(outcome):
+        for line in lines(outcome, done=done):
             say(line)
 
 

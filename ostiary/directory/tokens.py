@@ -8,6 +8,7 @@ follow a sign-in page; it belongs to that very application and goes with it, so 
 takes over its passwords. A recovery link sets a password once. None is ever accepted for another.
 """
 
+import hmac
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -191,6 +192,10 @@ class Tokens:
                 raise Conflict("token.key_taken", "key: it cannot be used; choose another.", field="key") from error
             await self._record(w, Action.SECRET_ROTATE, token, await existing(w, token.user_id), by)
             return token
+
+    def key_is(self, token: Token, key: str) -> bool:
+        """Whether that is the token's key already."""
+        return hmac.compare_digest(token.key_hash, self._hash(key))
 
     async def view_key(self, identifier: str, *, by: Actor) -> str:
         """A token's key, with the event that it was shown. Raises `token.key_not_kept` where only its hash is."""

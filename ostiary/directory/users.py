@@ -212,6 +212,12 @@ class Users:
                 await if_allowed(w)
             await self.set_password_in(w, user_id, stored, keep_session=keep_session, by=by)
 
+    async def password_is(self, user_id: int, password: str) -> bool:
+        """Whether that is the person's password already. It signs nobody in."""
+        async with self._database.reading() as r:
+            stored = (await existing(r, user_id)).password_hash
+        return (await self._passwords.verify(stored, password)).ok
+
     async def set_password_hash(self, user_id: int, stored: str, *, by: Actor, field: str = "password") -> None:
         """The same with a hash that another system made; sign-in makes it anew. Raises `password.hash_unknown`."""
         check_imported(stored, field=field)

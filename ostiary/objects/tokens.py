@@ -47,6 +47,12 @@ class TokenRequest(Fields):
     application: str | None = None
 
 
+class DeclaredToken(TokenRequest):
+    """What a blueprint may set: the key too, which the API takes at an address of its own."""
+
+    key: str | None = None
+
+
 class TokenShown(Shown):
     """What a client receives; the key is asked for by itself."""
 
@@ -74,6 +80,8 @@ class Tokens(Kind):
     key = Token.identifier
     owner = Token.user_id
     fields = TokenRequest
+    declared = DeclaredToken
+    secrets = frozenset({"key"})
     shown = TokenShown
     search = (Token.identifier, Token.description, User.username)
     ordering: ClassVar = {
@@ -175,7 +183,12 @@ class Tokens(Kind):
                 viewable=True,
                 by=by,
             )
+            if values.get("key"):
+                await self._tokens.set_key(token.identifier, values["key"], by=by)
         return token.id
+
+    async def holds(self, r: Reading, row: Any, name: str, value: Any) -> bool:
+        return not value or self._tokens.key_is(row, value)
 
     async def update(self, row: Any, values: Mapping[str, Any], by: Actor) -> None:
         _not_managed(values)
@@ -206,6 +219,8 @@ class Tokens(Kind):
                 forever=forever,
                 by=by,
             )
+            if values.get("key"):
+                await self._tokens.set_key(values.get("identifier", row.identifier), values["key"], by=by)
 
     async def _slug(self, r: Reading, row: Any) -> str | None:
         query = select(_APPLICATIONS.c.slug).where(_APPLICATIONS.c.id == row.application_id)

@@ -43,6 +43,12 @@ class UserRequest(Fields):
     type: UserType = "internal"
 
 
+class DeclaredUser(UserRequest):
+    """What a blueprint may set: the password too, which the API takes at an address of its own."""
+
+    password: str | None = None
+
+
 _PLAIN = ("username", "name", "is_active", "email", "attributes", "path", "type")
 
 
@@ -70,6 +76,8 @@ class Users(Kind):
     pk = User.id
     key = User.id
     fields = UserRequest
+    declared = DeclaredUser
+    secrets = frozenset({"password"})
     shown = UserShown
     search = (User.username, User.name, User.email)
     ordering: ClassVar = {
@@ -145,6 +153,8 @@ class Users(Kind):
         given = {name: values[name] for name in _PLAIN if name in values}
         user = await self._users.create(**given, by=by)
         await self._belong(user.id, values, by)
+        if values.get("password"):
+            await self._users.set_password(user.id, values["password"], by=by)
         return user.id
 
     async def update(self, row: Any, values: Mapping[str, Any], by: Actor) -> None:
@@ -152,6 +162,11 @@ class Users(Kind):
         if given:
             await self._users.update(row.id, **given, by=by)
         await self._belong(row.id, values, by)
+        if values.get("password"):
+            await self._users.set_password(row.id, values["password"], by=by)
+
+    async def holds(self, r: Reading, row: Any, name: str, value: Any) -> bool:
+        return not value or await self._users.password_is(row.id, value)
 
     async def _belong(self, user_id: int, values: Mapping[str, Any], by: Actor) -> None:
         if "groups" in values:

@@ -40,7 +40,7 @@ def test_what_is_planned_is_applied_and_then_nothing_is_left_to_do(ostiary: Osti
         "1 to create, 0 unchanged.",
         "access: nobody gains or loses any, of 1 people",
     ]
-    assert done(ostiary("apply", str(file))).endswith("1 to create, 0 unchanged.\n")
+    assert done(ostiary("apply", str(file))).endswith("1 created, 0 unchanged.\n")
     same = ostiary("plan", str(file))
     assert (same.status, same.out) == (0, "Nothing changes; 1 object is as the files say.\n")
     assert done(ostiary("apply", str(file))) == same.out
