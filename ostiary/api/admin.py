@@ -13,6 +13,7 @@ import ostiary
 from ostiary.api.errors import Changed
 from ostiary.api.generic import IfMatch
 from ostiary.api.operations import ANYONE, SIGNED_IN, SUPERUSER, Asking, Operations, holding
+from ostiary.brands.registry import of_host
 from ostiary.directory.codenames import app_name
 from ostiary.kit.errors import NotFound
 from ostiary.objects.kind import Caller, Key
@@ -111,13 +112,15 @@ def _system(operations: Operations, rooms: Rooms) -> None:
     path = "/admin/system/"
 
     async def info(request: Request) -> dict[str, Any]:
+        host = request.headers.get("host", "").lower()
         async with rooms.database.reading() as r:
+            brand = await of_host(r, host)
             base_url = (await rooms.system.shown(r))["base_url"]
             config: dict[str, Any] = await r.scalar(select(Outpost.config).where(Outpost.managed == MANAGED)) or {}
         headers = {name: request.headers[name] for name in _SHOWN_HEADERS if name in request.headers}
         return {
             "http_headers": headers,
-            "http_host": request.headers.get("host", ""),
+            "http_host": host,
             "http_is_secure": base_url.startswith("https://"),
             "runtime": {
                 "python_version": platform.python_version(),
@@ -129,7 +132,7 @@ def _system(operations: Operations, rooms: Rooms) -> None:
                 "openssl_fips_enabled": None,
                 "authentik_version": AUTHENTIK,
             },
-            "brand": "",
+            "brand": brand.domain if brand is not None else "",
             "server_time": rooms.clock.now(),
             "embedded_outpost_disabled": False,
             "embedded_outpost_host": config.get("authentik_host", "") or base_url,

@@ -100,6 +100,7 @@ def test_version_and_system(api: ApiHouse, admin: ak.AdminApi) -> None:
     system = admin.admin_system_retrieve()
     assert (system.base_url, system.embedded_outpost_disabled) == (api.origin, False)
     assert system.runtime.authentik_version == "2026.8.5"
+    assert system.brand == "authentik-default"
     assert api.root not in json.dumps(system.http_headers)
     assert admin.admin_system_create().base_url == api.origin
     person = ak.AdminApi(api.client(api.token()))
