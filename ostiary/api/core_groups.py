@@ -77,7 +77,8 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
 
 
 def _one_of(*codenames: str) -> Who:
+    """Whoever holds one of these; named by the first, which is for this alone."""
     return Who(
-        " or ".join(codenames),
+        codenames[0],
         lambda caller: any(caller.may.may(one) or bool(caller.may.objects_of(one)) for one in codenames),
     )

@@ -6,7 +6,7 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from ostiary.api.generic import Generic
-from ostiary.api.operations import Asking, Operations, holding
+from ostiary.api.operations import Asking, Operations, able
 from ostiary.directory import escalation
 from ostiary.kit.errors import Refused
 from ostiary.objects.kind import DELETE, Key
@@ -23,21 +23,20 @@ class BulkDeleteSessionResponse(BaseModel):
 def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     """Adds the operations."""
     kind = kinds["authentik_core.authenticatedsession"]
-    delete = kind.codename(DELETE)
 
     @operations.operation(
         "DELETE",
         "/core/authenticated_sessions/bulk_delete/",
         "core_authenticated_sessions_bulk_delete_destroy",
-        who=holding(delete),
+        who=able(kind, DELETE),
         tag="core",
         answers=BulkDeleteSessionResponse,
     )
     async def bulk_delete(
         asking: Asking, user_pks: Annotated[list[Key], Query(max_length=1_000)]
     ) -> BulkDeleteSessionResponse:
-        if not asking.may.may(delete):
-            raise Refused("api.not_allowed", "You may end single sessions, not all of somebody.")
+        if not asking.may.may(kind.codename(DELETE)) and set(user_pks) != {asking.user_id}:
+            raise Refused("api.not_allowed", "You may end your own sessions alone.")
         deleted = 0
         async with rooms.database.together() as w:
             for user_id in sorted(set(user_pks)):

@@ -38,12 +38,20 @@ PERSONAL = frozenset(
         "core_applications_check_access_retrieve",
         "core_applications_list",
         "core_applications_retrieve",
+        "core_tokens_set_key_create",
+        "core_tokens_view_key_retrieve",
+        "core_user_consent_destroy",
+        "core_user_consent_list",
+        "core_user_consent_retrieve",
+        "core_user_consent_used_by_list",
+        "core_users_impersonate_end_retrieve",
+        "core_users_me_retrieve",
         "rbac_permissions_list",
         "rbac_permissions_retrieve",
     }
 )
 # Kinds of which everybody may have some of their own; the operations show nobody any other.
-OWN: frozenset[str] = frozenset()
+OWN = frozenset({"authentik_core.authenticatedsession", "authentik_core.token"})
 # What only superusers may do, beside all changes of what decides how people sign in.
 SUPERUSERS = frozenset(
     {

@@ -98,7 +98,9 @@ def test_everybody_sees_and_ends_their_own_alone(api: ApiHouse, core: ak.CoreApi
         assert http.delete(f"/core/authenticated_sessions/{elsewhere}/").status_code == 204
         (theirs,) = core.core_authenticated_sessions_list(user__username=bob.username).results
         assert http.delete(f"/core/authenticated_sessions/{theirs.uuid}/").status_code == 404
-        assert http.delete("/core/authenticated_sessions/bulk_delete/", params={"user_pks": ada.id}).status_code == 403
+        everywhere = "/core/authenticated_sessions/bulk_delete/"
+        assert http.delete(everywhere, params={"user_pks": [ada.id, bob.id]}).status_code == 403
+        assert http.delete(everywhere, params={"user_pks": ada.id}).json() == {"deleted": 1}
     with httpx2.Client(base_url=api.origin, cookies={LOGIN.name(secure=False): other}) as http:
         assert http.get("/api/v3/core/users/me/").status_code == 403
 
