@@ -60,6 +60,7 @@ from ostiary.sessions.leaving import Leaving
 from ostiary.sessions.models import Ticket
 from ostiary.sessions.own_password import OwnPassword
 from ostiary.settings.tree import Settings, split_address
+from ostiary.simulation.models import Simulation
 from ostiary.storage import installation
 from ostiary.storage.base import new_id
 from ostiary.storage.direct import PostgresDirect
@@ -330,6 +331,7 @@ class Server:
         jobs.every(300, "flow_runs.expire", self.executor.expire)
         jobs.every(600, "reputation.expire", lambda: expire(database, clock, ReputationScore.expires))
         jobs.every(600, "tokens.expire", lambda: expire(database, clock, Token.expires))
+        jobs.every(600, "simulations.expire", lambda: expire(database, clock, Simulation.expires))
         jobs.every(600, "path_secrets.expire", lambda: expire(database, clock, PathSecret.expires))
         jobs.every(60, "keys.keep", parts.keyring.keep)
         jobs.every(3600, "certificates.watch", parts.certificates.watch)

@@ -1,7 +1,10 @@
 """The verbs of every room, built once and by keyword: what commands, pages and the API work with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import ostiary
 
@@ -49,6 +52,7 @@ from ostiary.sessions.impersonation import Impersonation
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.settings.secret_key import with_secret_key
 from ostiary.settings.tree import Settings
+from ostiary.simulation.jobs import Simulations
 from ostiary.storage import installation
 from ostiary.storage.engine import open_engine
 from ostiary.storage.migrate import migrate_in_child, upgrade_needed
@@ -101,6 +105,8 @@ class Parts:
     custom_events: CustomEvents
     outposts: Outposts
     service_connections: ServiceConnections
+
+    simulations: Simulations
 
     async def close(self) -> None:
         self.passwords.close()
@@ -202,4 +208,12 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         custom_events=CustomEvents(database=database, clock=clock),
         outposts=Outposts(database=database, clock=clock),
         service_connections=ServiceConnections(database=database, clock=clock, secrets=secrets),
+        simulations=Simulations(database=database, clock=clock, run=partial(_simulate, settings)),
     )
+
+
+async def _simulate(settings: Settings, asked: Any, progress: Callable[[int], None]) -> dict[str, Any]:
+    # Loaded with the first one that somebody asks for.
+    from ostiary.simulation.runner import simulate
+
+    return dict(await simulate(settings, settings.database.url, asked, progress=progress))

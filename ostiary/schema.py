@@ -11,6 +11,7 @@ import ostiary.mappings.models
 import ostiary.outposts.models
 import ostiary.policies.models
 import ostiary.sessions.models
+import ostiary.simulation.models
 import ostiary.storage.models
 import ostiary.system.models
 from ostiary.storage.base import Base

@@ -254,7 +254,7 @@ class Simulation:
             question = replace(self._question, now=moment)
             before = _decision(unit.before, person.before.subject, question)
             after = _decision(unit.after, person.after.subject, question)
-            was, will = _access(before), _access(after)
+            was, will = access_of(before), access_of(after)
             at = None if moment == self._question.now else moment
             side = _side(was, will)
             if side is not None:
@@ -363,7 +363,8 @@ def _nobody(text: str) -> Decision:
     return Decision(allowed=False, reasons=(Reason(None, Result.AGAINST, text),))
 
 
-def _access(decision: Decision) -> Access:
+def access_of(decision: Decision) -> Access:
+    """What an answer amounts to."""
     if decision.volatile:
         return Access.DEPENDS
     return Access.YES if decision.allowed else Access.NO

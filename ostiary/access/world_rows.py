@@ -21,13 +21,16 @@ _ATTRIBUTES: Final = "CAST(u.attributes AS text)"
 _COLUMNS: Final = ("u.username", "u.name", "u.email", "u.type", _ATTRIBUTES)
 
 
-async def world(r: Reading, rules: Rules) -> World:
-    """The rules as this transaction sees them. One ``rules`` for several worlds: what it has compiled once is equal."""
+async def world(r: Reading, rules: Rules, *, only: Collection[str] | None = None) -> World:
+    """The rules as this transaction sees them, of all applications or of those with these ids.
+
+    One ``rules`` for several worlds: what it has compiled once is equal.
+    """
     groups = await _rows(r, "SELECT id, name, is_superuser FROM groups")
     edges = await _rows(r, "SELECT group_id, parent_id FROM group_parents")
-    applications = await _rows(r, _APPLICATIONS)
+    applications = await _of(r, _APPLICATIONS, "id", only)
     bound: dict[str, list[Rule]] = {}
-    for row in await _rows(r, BINDINGS):
+    for row in await _of(r, BINDINGS, "b.application_id", only):
         bound.setdefault(row[0], []).append(rules.rule(row))
     parents: dict[str, set[str]] = {}
     for group_id, parent_id in edges:
@@ -121,6 +124,13 @@ def _select(r: Reading, reads: Collection[int], which: str) -> str:
         f"SELECT u.id, u.is_active, coalesce(m.own, ''), {', '.join(columns)} FROM users u"  # noqa: S608
         f" LEFT JOIN ({direct} GROUP BY user_id) AS m ON m.user_id = u.id WHERE u.id {which} ORDER BY u.id"
     )
+
+
+async def _of(r: Reading, statement: str, column: str, only: Collection[str] | None) -> Sequence[Any]:
+    if only is None:
+        return await _rows(r, statement)
+    query = text(f"{statement} WHERE {column} IN :only").bindparams(bindparam("only", expanding=True))
+    return (await r.execute(query, {"only": list(only)})).all()
 
 
 async def _rows(r: Reading, statement: str) -> Sequence[Any]:

@@ -24,6 +24,7 @@ from ostiary.api import (
     property_mappings,
     providers,
     rbac,
+    simulation,
 )
 from ostiary.api.caller import CSRF_HEADER, Callers
 from ostiary.api.operations import Operations
@@ -47,6 +48,7 @@ AREAS: Final = (
     property_mappings,
     providers,
     rbac,
+    simulation,
 )
 
 

@@ -18,6 +18,7 @@ from ostiary.outposts.connections import ServiceConnections
 from ostiary.outposts.registry import Outposts
 from ostiary.sessions.impersonation import Impersonation
 from ostiary.sessions.lifecycle import Sessions
+from ostiary.simulation.jobs import Simulations
 from ostiary.storage.session import Database
 from ostiary.system.registry import System
 
@@ -78,3 +79,6 @@ class Rooms(Protocol):
 
     @property
     def applications(self) -> Applications: ...
+
+    @property
+    def simulations(self) -> Simulations: ...

@@ -29,8 +29,8 @@ from ostiary.storage.migrate import database_revision, revisions, upgrade_needed
 from ostiary.storage.session import Database, Reading
 
 FORMAT: Final = 1
-OURS: Final = frozenset({*TRIGGERED, *NOT_DECIDING} - {"feed", "leases"})
-"""The tables of a backup; the database may be shared with others'."""
+OURS: Final = frozenset({*TRIGGERED, *NOT_DECIDING} - {"feed", "leases", "simulations"})
+"""The tables of a backup; what holds for minutes is not in it, and the database may be shared with others'."""
 _OWN_TO_A_SERVER: Final = "xid"
 _CHUNK: Final = 500
 

@@ -54,6 +54,7 @@ NOT_DECIDING: Final[Mapping[str, str]] = {
     "outpost_providers": "are read from the database by whoever manages them",
     "service_connections": "are read from the database by whoever manages them",
     "outpost_workers": "tell who is alive",
+    "simulations": "tell what would be",
     "lockouts": "are read from the database at every sign-in",
     "stages": "are read from the database at every run",
     "certificate_key_pairs": "are read from the database whenever one is needed",

@@ -57,6 +57,11 @@ SUPERUSERS = frozenset(
     {
         "admin_settings_partial_update",
         "admin_settings_update",
+        "ostiary_explain_retrieve",
+        "ostiary_matrix_retrieve",
+        "ostiary_simulate_create",
+        "ostiary_simulate_destroy",
+        "ostiary_simulate_retrieve",
     }
 )
 # No permission lets anybody change these.
