@@ -129,6 +129,8 @@ def _select(r: Reading, reads: Collection[int], which: str) -> str:
 async def _of(r: Reading, statement: str, column: str, only: Collection[str] | None) -> Sequence[Any]:
     if only is None:
         return await _rows(r, statement)
+    if not only:
+        return ()
     query = text(f"{statement} WHERE {column} IN :only").bindparams(bindparam("only", expanding=True))
     return (await r.execute(query, {"only": list(only)})).all()
 

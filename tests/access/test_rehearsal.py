@@ -73,6 +73,8 @@ class House:
         await self.policies.create("level", "user.attributes.level > 4", by=COMMAND)
         await self.policies.create("hours", "now.getHours('UTC') < 18", by=COMMAND)
         await self.policies.create("broken", "user.attributes.nothing == 1", by=COMMAND)
+        await self.policies.make("reputation", "standing", {"threshold": -5}, by=COMMAND)
+        await self.policies.make("event_matcher", "failed", {"action": "login_failed"}, by=COMMAND)
         for slug in ("hello", "wiki", "desk"):
             await self.applications.create(slug, access="bound", by=COMMAND)
         proxy = {"external_host": "https://open.example.com"}
@@ -162,6 +164,11 @@ STEPS: dict[str, tuple[Step, int]] = {
     "policy deleted": (lambda h: h.policies.delete("level", by=COMMAND), 3),
     "policy that errs bound": (lambda h: h.bindings.put("desk", BROKEN, by=COMMAND), 1),
     "policy about the time bound": (lambda h: h.bindings.put("hello", HOURS, by=COMMAND), 4),
+    "policy about reputation bound": (
+        lambda h: h.bindings.put("hello", Target(Kind.POLICY, "standing"), by=COMMAND),
+        4,
+    ),
+    "policy that never passes bound": (lambda h: h.bindings.put("desk", Target(Kind.POLICY, "failed"), by=COMMAND), 1),
     "application disabled": (lambda h: h.applications.disable("hello", by=COMMAND), 4),
     "application bound": (lambda h: h.applications.update("open", {"access": "bound"}, by=COMMAND), 8),
     "application open": (lambda h: h.applications.update("wiki", {"access": "everyone"}, by=COMMAND), 5),

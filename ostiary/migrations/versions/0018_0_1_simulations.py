@@ -5,8 +5,8 @@ from alembic import op
 
 from ostiary.storage.base import Instant, Json
 
-revision = "0017_0_1_simulations"
-down_revision = "0016_0_1_brands"
+revision = "0018_0_1_simulations"
+down_revision = "0017_0_1_certificates"
 
 
 def upgrade() -> None:
