@@ -23,6 +23,7 @@ from ostiary.events.retention import forget_old
 from ostiary.flows.arrival import Arrivals
 from ostiary.flows.executor import Executor
 from ostiary.flows.intent import Intent, Intents
+from ostiary.flows.programs import FlowPrograms
 from ostiary.flows.routes import FlowPages
 from ostiary.flows.signout import SignOutTickets
 from ostiary.flows.stages.runners import runners
@@ -192,12 +193,21 @@ class Server:
         )
         leaving = Leaving(database=database, clock=clock)
         sign_out = SignOutTickets(secrets=secrets, clock=clock)
+        intents = Intents(secrets)
+        arrivals = Arrivals(executor=self.executor, intents=intents, address=address)
+        programs = FlowPrograms(
+            executor=self.executor,
+            intents=intents,
+            arrivals=arrivals,
+            address=address,
+            product=settings.web.title,
+        )
         FlowPages(
             executor=self.executor,
             forms=forms,
-            intents=Intents(secrets),
+            intents=intents,
             tickets=sign_out,
-            arrivals=Arrivals(executor=self.executor, intents=Intents(secrets), address=address),
+            arrivals=arrivals,
             setup_open=parts.setup.is_open,
         ).mount(self.routes)
         ForwardAuth(
@@ -253,7 +263,15 @@ class Server:
         self.routes.api(
             "/api/v3/",
             Lazy(
-                lambda: _api(parts, visits=visits, proxies=proxies, forms=forms, pages=pages, touch=self.token_use.note)
+                lambda: _api(
+                    parts,
+                    visits=visits,
+                    proxies=proxies,
+                    forms=forms,
+                    pages=pages,
+                    programs=programs,
+                    touch=self.token_use.note,
+                )
             ),
         )
         self.asgi: ASGIApp = site(
@@ -373,6 +391,7 @@ def _api(
     proxies: Proxies,
     forms: Forms,
     pages: Pages,
+    programs: FlowPrograms,
     touch: Callable[[str, datetime], None],
 ) -> ASGIApp:
     """The management API. It, FastAPI and all that it manages load here, when somebody first asks."""
@@ -389,7 +408,7 @@ def _api(
         touch=touch,
         now=parts.clock.now,
     )
-    return build_api(all_kinds(parts), parts, callers, pages)
+    return build_api(all_kinds(parts), parts, callers, pages, programs)
 
 
 async def served(settings: Settings) -> Server:

@@ -19,15 +19,19 @@ from ostiary.api import (
     core_users,
     errors,
     events,
+    executor,
+    flows,
     managed,
     outposts,
     property_mappings,
     providers,
     rbac,
     simulation,
+    stages,
 )
 from ostiary.api.caller import CSRF_HEADER, Callers
 from ostiary.api.operations import Operations
+from ostiary.flows.programs import FlowPrograms
 from ostiary.kit.errors import InvalidInput, OstiaryError
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
@@ -43,20 +47,23 @@ AREAS: Final = (
     core_user_consent,
     core_users,
     events,
+    flows,
     managed,
     outposts,
     property_mappings,
     providers,
     rbac,
     simulation,
+    stages,
 )
 
 
-def operations(kinds: Kinds, rooms: Rooms, pages: Pages) -> Operations:
+def operations(kinds: Kinds, rooms: Rooms, pages: Pages, programs: FlowPrograms) -> Operations:
     """Every operation, with who may call it."""
     built = Operations(made=rbac.initial_permissions(rooms))
     for area in AREAS:
         area.mount(built, kinds, rooms)
+    executor.mount(built, kinds, rooms, programs)
     browser.mount(built, pages)
     return built
 
@@ -71,9 +78,9 @@ def application(built: Operations) -> FastAPI:
     return app
 
 
-def build(kinds: Kinds, rooms: Rooms, callers: Callers, pages: Pages) -> ASGIApp:
+def build(kinds: Kinds, rooms: Rooms, callers: Callers, pages: Pages, programs: FlowPrograms) -> ASGIApp:
     """What is mounted at ``/api/v3/``."""
-    return Before(application(operations(kinds, rooms, pages)), callers)
+    return Before(application(operations(kinds, rooms, pages, programs)), callers)
 
 
 class Before:

@@ -71,6 +71,10 @@ class FlowPrograms:
         visitor = await self._arrivals.visitor(visit, own_wish=_own_wish(visit))
         return await self._told_or_denied(visit, plan, self._answered(visit, plan, intent, visitor, component, fields))
 
+    async def present(self, visit: Visit, slug: str) -> Run | None:
+        """The run of a flow that this browser has under way."""
+        return await self._run(visit, await self._executor.plan(slug))
+
     async def _answered(
         self, visit: Visit, plan: Plan, intent: Intent, visitor: Visitor, component: str, fields: dict[str, str]
     ) -> Outcome:

@@ -99,6 +99,10 @@ class Flows:
             if users and not force:
                 raise _in_use(flow, users, "deleted")
             await w.delete(flow)
+            try:
+                await w.flush()
+            except IntegrityError as error:
+                raise _in_use(flow, users or ["something that needs it"], "deleted") from error
             await record(w, self._clock, Action.MODEL_DELETED, ROOM, by, model="flow", slug=slug, used_by=users)
 
     async def _rename(self, w: Writing, flow: Flow, slug: str, *, force: bool) -> None:

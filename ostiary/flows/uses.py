@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from ostiary.applications.models import Provider
 from ostiary.flows.conditions import UNCONDITIONAL, Conditions
 from ostiary.flows.models import Flow, StageBinding
-from ostiary.flows.plan import fault
+from ostiary.flows.plan import Plan, fault
 from ostiary.flows.planned import planned
 from ostiary.flows.stages.types import TYPES
 from ostiary.flows.start import AUTHENTICATION, INVALIDATION, SETUP
@@ -69,12 +69,16 @@ class Uses:
     async def fault(self, r: Reading, flow: Flow, role: str) -> str:
         """Why a flow cannot serve as ``role``; nothing if it can."""
         try:
-            conditional = await self._conditions.conditional(r, flow.id)
-            plan = await planned(r, flow, known_types=_KNOWN, conditional=conditional)
+            plan = await self.plan(r, flow)
             shut = await self._conditions.shut(r, flow.id)
         except Refused:
             return "has a stage of a type that does not exist here"
         return fault(plan, role) or ("admits nobody who is not signed in" if shut and role in _BY_STRANGERS else "")
+
+    async def plan(self, r: Reading, flow: Flow) -> Plan:
+        """The flow as it would run. Raises `flow.stage_type_unknown`."""
+        conditional = await self._conditions.conditional(r, flow.id)
+        return await planned(r, flow, known_types=_KNOWN, conditional=conditional)
 
     async def check(self, r: Reading, flow: Flow, role: str, field: str) -> None:
         """Refuses a flow that cannot serve: for whoever is about to use it. Raises `flow.unfit`."""

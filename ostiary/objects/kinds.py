@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ostiary.objects.applications import Applications
 from ostiary.objects.events import EventKind
+from ostiary.objects.flows import BindingKind, FlowKind
 from ostiary.objects.groups import Groups
 from ostiary.objects.initial_permissions import InitialPermissionsKind
 from ostiary.objects.kind import Kind
@@ -14,6 +15,14 @@ from ostiary.objects.rooms import Rooms
 from ostiary.objects.scope_mappings import AllMappings, ScopeMappings
 from ostiary.objects.service_connections import AnyConnections, DockerConnections, KubernetesConnections
 from ostiary.objects.sessions import Sessions
+from ostiary.objects.stages import (
+    AllStages,
+    DenyStages,
+    IdentificationStages,
+    PasswordStages,
+    UserLoginStages,
+    UserLogoutStages,
+)
 from ostiary.objects.tokens import Tokens
 from ostiary.objects.users import Users
 
@@ -53,4 +62,10 @@ def all_kinds(rooms: Rooms) -> Kinds:
         KubernetesConnections(rooms.service_connections),
         DockerConnections(rooms.service_connections),
         EventKind(rooms.custom_events),
+        FlowKind(rooms.flows.flows),
+        BindingKind(rooms.flows.bindings),
+        *(
+            kind(rooms.flows.stages)
+            for kind in (AllStages, IdentificationStages, PasswordStages, UserLoginStages, UserLogoutStages, DenyStages)
+        ),
     )

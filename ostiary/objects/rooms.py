@@ -12,6 +12,7 @@ from ostiary.directory.service_accounts import ServiceAccounts
 from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.custom import CustomEvents
+from ostiary.flows.verbs import FlowVerbs
 from ostiary.kit.clock import Clock
 from ostiary.mappings.registry import Mappings
 from ostiary.outposts.connections import ServiceConnections
@@ -82,3 +83,6 @@ class Rooms(Protocol):
 
     @property
     def simulations(self) -> Simulations: ...
+
+    @property
+    def flows(self) -> FlowVerbs: ...

@@ -19,7 +19,7 @@ LIST = Path(operations.__file__).parent / "operations.txt"
 def surface() -> Operations:
     """The operations, over rooms that do nothing."""
     rooms: Any = MagicMock()
-    return every_operation(all_kinds(rooms), rooms, MagicMock())
+    return every_operation(all_kinds(rooms), rooms, MagicMock(), MagicMock())
 
 
 def described() -> str:
