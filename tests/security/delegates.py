@@ -9,6 +9,7 @@ import httpx2
 from sqlalchemy import select
 
 from ostiary.api.caller import CSRF_HEADER
+from ostiary.blueprints.models import BlueprintInstance
 from ostiary.directory.codenames import PERMISSIONS
 from ostiary.directory.models import Group, GroupParent, Membership, RoleGroup, RolePermission, RoleUser, Token, User
 from ostiary.directory.permissions import permissions_of
@@ -30,6 +31,9 @@ PEOPLE: Final = tuple(
     if one.model.word in ("user", "group", "token", "authenticatedsession", "role", "initialpermissions")
 )
 """What the helper holds; what is left to gain is everything else."""
+
+EMPTY: Final = "version: 1\nentries: []\n"
+"""A blueprint that asks for nothing."""
 
 # Whoever changes these decides how people sign in, or does what no role is given for.
 DECIDING: Final = (
@@ -62,8 +66,11 @@ class World:
     root_session: str
     my_token: str
     flow: str
+    flow_slug: str
     place: str
     stage: str
+    spare: str
+    blueprint: str
     application: str
     policy: str
     flow_policy: str
@@ -131,15 +138,7 @@ async def _world(house: ApiHouse, permissions: tuple[str, ...]) -> World:
             )
     async with parts.database.reading() as r:
         session = (await r.scalars(select(Session.id).where(Session.user_id == root.id))).one()
-        flow = (await r.scalars(select(Flow.id).where(Flow.slug == "default-authentication-flow"))).one()
-        place, stage = (
-            await r.execute(
-                select(StageBinding, Stage.id)
-                .join(Stage, Stage.id == StageBinding.stage_id)
-                .where(StageBinding.flow_id == flow, Stage.type == "password")
-            )
-        ).one()
-    made = await _decisions(house, flow)
+    made = await _decisions(house)
     other = await parts.users.create(unique("other"), groups=[wide.name], password="a long password", by=COMMAND)
     form, _ = FORM.mint(parts.secrets)
     return World(
@@ -157,34 +156,43 @@ async def _world(house: ApiHouse, permissions: tuple[str, ...]) -> World:
         root_token=token.identifier,
         root_session=session,
         my_token=mine.identifier,
-        flow=flow,
-        place=place.id,
-        stage=stage,
         other=other.id,
         **made,
     )
 
 
-async def _decisions(house: ApiHouse, flow: str) -> dict[str, str]:
-    """An application and the flow, each with a policy bound to it."""
+async def _decisions(house: ApiHouse) -> dict[str, str]:
+    """A brand, a blueprint, an application and a flow with a stage, the last two each with a policy bound to them."""
     parts, unique = house.parts, house.unique
-    ids: dict[str, str] = {}
     application = await parts.applications.create(unique("app"), access="bound", by=COMMAND)
-    ids["application"] = application.id
-    for name in ("policy", "flow_policy"):
-        ids[name] = (await parts.policies.create(unique("policy"), "true", by=COMMAND)).id
-    targets: dict[str, dict[str, Any]] = {
-        "binding": {"application_id": application.id, "policy_id": ids["policy"]},
-        "flow_binding": {"flow_id": flow, "policy_id": ids["flow_policy"]},
-    }
+    policy, other = [await parts.policies.create(unique("policy"), "true", by=COMMAND) for _ in range(2)]
+    brand = await parts.brands.create(f"{unique('brand')}.example.com", by=COMMAND)
+    slug = unique("flow")
+    flow = Flow(slug=slug, name=slug, title=slug, designation="authentication")
+    stage = Stage(name=unique("stage"), type="password", config={})
+    spare = Stage(name=unique("stage"), type="user_login", config={})
+    blueprint = BlueprintInstance(name=unique("blueprint"), content=EMPTY)
     async with parts.database.writing() as w:
-        for name, values in targets.items():
-            row = PolicyBinding(**values)
-            w.add(row)
-            await w.flush()
-            ids[name] = row.id
-        ids["brand"] = "none"
-    return ids
+        w.add_all([flow, stage, spare, blueprint])
+        await w.flush()
+        place = StageBinding(flow_id=flow.id, stage_id=stage.id, order=10)
+        binding = PolicyBinding(application_id=application.id, policy_id=policy.id)
+        flow_binding = PolicyBinding(flow_id=flow.id, policy_id=other.id)
+        w.add_all([place, binding, flow_binding])
+    return {
+        "application": application.id,
+        "policy": policy.id,
+        "flow_policy": other.id,
+        "brand": brand.id,
+        "flow": flow.id,
+        "flow_slug": slug,
+        "stage": stage.id,
+        "spare": spare.id,
+        "place": place.id,
+        "blueprint": blueprint.id,
+        "binding": binding.id,
+        "flow_binding": flow_binding.id,
+    }
 
 
 async def _print(world: World) -> dict[str, Any]:
