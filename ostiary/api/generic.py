@@ -101,6 +101,29 @@ class Generic:
         }
         for letter in does:
             makers[letter]()
+        if kind.ours and "R" in does:
+            self._add_whole(f"/ostiary{item}", list_for or able(kind))
+
+    def _add_whole(self, path: str, who: Who) -> None:
+        """An address of our own for the whole object, with what authentik lacks."""
+        kind = self._kind
+        adapter: TypeAdapter[Any] = TypeAdapter(kind.whole)
+
+        async def handler(asking: Caller, **given: Any) -> Response:
+            async with self._database.reading() as r:
+                row = await found(r, kind, given[self._key.name], asking)
+                return _answer(adapter, (await kind.read(r, [row], asking, {}))[0])
+
+        self._operations.add(
+            "GET",
+            path,
+            f"ostiary_{self._prefix}_retrieve",
+            _signed(handler, [self._key, _keyword("asking", Asking)]),
+            who=who,
+            tag="ostiary",
+            answers=kind.whole,
+            summary=f"Read {kind.words.name} with what authentik lacks: {', '.join(sorted(kind.ours))}",
+        )
 
     def _add(self, method: str, path: str, suffix: str, handler: Any, who: Any, **more: Any) -> None:
         words = self._kind.words
@@ -137,6 +160,7 @@ class Generic:
                     keys = query.with_only_columns(kind.pk).order_by(None)
                     count = await r.scalar(select(func.count()).select_from(keys.subquery())) or 0
                 results = await kind.read(r, rows, asking, flags_of(kind, given)) if rows else []
+            results = [authentiks(kind, one) for one in results]
             whole = {"pagination": asked.numbers(count), "results": results}
             return _answer(self._page, whole)
 
@@ -226,7 +250,7 @@ class Generic:
         self, r: Reading, row: Any, asking: Caller, *, status: int = 200, flags: Mapping[str, bool] | None = None
     ) -> Response:
         shown = (await self._kind.read(r, [row], asking, flags or {}))[0]
-        response = _answer(self._one, shown, status)
+        response = _answer(self._one, authentiks(self._kind, shown), status)
         # Of the whole object, however little of it was asked for.
         whole = not flags or all(flags[name] == default for name, default in self._kind.flags.items() if name in flags)
         response.headers["ETag"] = tag_of(
@@ -264,6 +288,11 @@ async def found(r: Reading, kind: Kind, key: Any, caller: Caller, verb: str = VI
         if allowed is not None and await r.scalar(query.where(allowed)) is None:
             raise Refused("api.not_allowed", "You may see this, but not do that to it.")
     return row
+
+
+def authentiks(kind: Kind, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without what authentik lacks."""
+    return {name: value for name, value in shown.items() if name not in kind.ours}
 
 
 def pk_of(kind: Kind, row: Any) -> Any:

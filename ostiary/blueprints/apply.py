@@ -73,7 +73,7 @@ async def seen(r: Reading, kind: Kind, rows: Sequence[Any], caller: Caller) -> l
         return []
     shown = await kind.read(r, rows, caller, dict.fromkeys(kind.flags, False))
     more = await kind.unshown(r, rows)
-    return [{**_json(kind.shown(**one), whole=True), **also} for one, also in zip(shown, more, strict=True)]
+    return [{**_json(kind.whole(**one), whole=True), **also} for one, also in zip(shown, more, strict=True)]
 
 
 class _Same(Exception):

@@ -97,9 +97,6 @@ class Application_(Shown):  # noqa: N801 - the model has the plain name
     policy_engine_mode: Literal["any", "all"]
     group: str
     meta_hide: bool
-    access: Literal["everyone", "bound"]
-    enabled: bool
-    contact: str
 
 
 Application_.__name__ = "Application"
@@ -131,6 +128,7 @@ class Applications(Kind):
         "meta_launch_url": equals(Application.launch_url),
         "meta_publisher": equals(Application.publisher),
     }
+    ours = frozenset({"access", "enabled", "contact"})
     flags: ClassVar[Mapping[str, bool]] = {"superuser_full_list": True, "only_with_launch_url": False}
     identifiers: ClassVar = {"slug": Application.slug, "name": Application.name}
     renamed: ClassVar[Mapping[str, str]] = {ours: theirs for theirs, ours in _NAMES.items() if ours != theirs}

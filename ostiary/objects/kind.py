@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from typing import Annotated, Any, ClassVar, Final
 
@@ -201,6 +202,9 @@ class Kind:
     """Names of the verbs' fields → names of these, where they differ; errors are told in these."""
     declared: ClassVar[type[Fields] | None] = None
     """The fields as blueprints may set them, where that is more than the API offers, such as a password."""
+    ours: ClassVar[frozenset[str]] = frozenset()
+    """Fields that authentik lacks. `read` gives them, and an address of our own shows them; authentik's does not, since
+    strict clients refuse an answer with a key that they do not know."""
     secrets: ClassVar[frozenset[str]] = frozenset()
     """Fields whose values a diff does not show."""
 
@@ -210,6 +214,16 @@ class Kind:
             column = cls.__dict__.get(name)
             if isinstance(column, QueryableAttribute):
                 setattr(cls, name, _Column(column))
+
+    @cached_property
+    def whole(self) -> type[Shown]:
+        """``shown`` with what authentik lacks."""
+        if not self.ours:
+            return self.shown
+        besides: dict[str, Any] = {name: (self.fields.model_fields[name].annotation, ...) for name in sorted(self.ours)}
+        model: Any = create_model
+        whole: type[Shown] = model(f"Ostiary{self.shown.__name__}", __base__=self.shown, **besides)
+        return whole
 
     @contextmanager
     def in_our_words(self) -> Iterator[None]:

@@ -102,16 +102,6 @@ class ProxyProviderShown(ProviderShown):
     access_token_validity: str
     refresh_token_validity: str
     outpost_set: list[str]
-    handoff: Literal["callback", "in_place"]
-    open_paths: list[str]
-    cors_preflight: bool
-    header_style: Literal["authentik", "remote", "own"]
-    header_names: dict[str, str]
-    group_filter: str
-    additional_headers: list[str]
-    signed_identity: bool
-    header_authentication: bool
-    jwt_issuers: list[dict[str, Any]]
 
 
 # The names that OpenAPI documents and clients know.
@@ -229,6 +219,20 @@ class ProxyProviders(Kind):
         ),
     }
     identifiers: ClassVar = {"name": Provider.name}
+    ours = frozenset(
+        {
+            "handoff",
+            "open_paths",
+            "cors_preflight",
+            "header_style",
+            "header_names",
+            "group_filter",
+            "additional_headers",
+            "signed_identity",
+            "header_authentication",
+            "jwt_issuers",
+        }
+    )
 
     def __init__(self, database: Database, providers: Providers) -> None:
         self._database = database

@@ -65,7 +65,6 @@ class TokenShown(Shown):
     description: str
     expires: Moment | None
     expiring: bool
-    application: str | None
 
 
 TokenShown.__name__ = TokenShown.__qualname__ = "Token"
@@ -81,6 +80,7 @@ class Tokens(Kind):
     owner = Token.user_id
     fields = TokenRequest
     declared = DeclaredToken
+    ours = frozenset({"application"})
     secrets = frozenset({"key"})
     shown = TokenShown
     search = (Token.identifier, Token.description, User.username)

@@ -209,3 +209,23 @@ def test_without_a_word_the_settings_say_who_may_open_it(api: ApiHouse) -> None:
 async def _access(api: ApiHouse, slug: str) -> str:
     async with api.parts.database.reading() as r:
         return (await existing(r, slug)).application.access
+
+
+def test_what_authentik_lacks_is_set_in_place_and_read_at_an_address_of_ours(api: ApiHouse) -> None:
+    name = api.unique("ours")
+    with api.http() as http:
+        provider = json.loads(provider_request(api, name).to_json()) | {
+            "handoff": "in_place",
+            "open_paths": ["/public"],
+        }
+        made = http.post("/providers/proxy/", json=provider).json()
+        assert "handoff" not in made
+        whole = http.get(f"/ostiary/providers/proxy/{made['pk']}/").json()
+        assert (whole["handoff"], whole["open_paths"]) == ("in_place", ["/public"])
+        http.post("/core/applications/", json={"name": name, "slug": name, "access": "bound", "contact": "Ann"})
+        assert "access" not in http.get(f"/core/applications/{name}/").json()
+        assert "contact" not in http.get("/core/applications/", params={"slug": name}).json()["results"][0]
+        whole = http.get(f"/ostiary/core/applications/{name}/").json()
+        assert (whole["access"], whole["contact"], whole["enabled"]) == ("bound", "Ann", True)
+    with api.http(api.token()) as person:
+        assert person.get(f"/ostiary/core/applications/{name}/").status_code == 404

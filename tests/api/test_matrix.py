@@ -40,6 +40,7 @@ PERSONAL = frozenset(
         "core_applications_check_access_retrieve",
         "core_applications_list",
         "core_applications_retrieve",
+        "ostiary_core_applications_retrieve",
         "core_tokens_set_key_create",
         "core_tokens_view_key_retrieve",
         "core_user_consent_destroy",
