@@ -137,7 +137,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     conditions = BoundPolicies(database=database, clock=clock, reputation=reputation)
     flows = flow_verbs(database=database, clock=clock, conditions=conditions)
     flows.uses.others.append(uses_of_flow)
-    brands = Brands(database=database, clock=clock, uses=flows.uses)
+    brands = Brands(database=database, clock=clock, uses=flows.uses, title=settings.web.title)
     bootstrap = Bootstrap(clock=clock, passwords=passwords, users=users, tokens=tokens)
     async with database.writing() as w:
         await installation.ensure(w, secrets, clock)

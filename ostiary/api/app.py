@@ -11,12 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ostiary.api import (
     admin,
     applications,
+    brands,
     browser,
     core_groups,
     core_sessions,
     core_tokens,
     core_user_consent,
     core_users,
+    crypto,
     errors,
     events,
     executor,
@@ -46,6 +48,7 @@ AREAS: Final = (
     core_tokens,
     core_user_consent,
     core_users,
+    crypto,
     events,
     flows,
     managed,
@@ -64,6 +67,7 @@ def operations(kinds: Kinds, rooms: Rooms, pages: Pages, programs: FlowPrograms)
     for area in AREAS:
         area.mount(built, kinds, rooms)
     executor.mount(built, kinds, rooms, programs)
+    brands.mount(built, kinds, rooms, pages)
     browser.mount(built, pages)
     return built
 

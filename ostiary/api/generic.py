@@ -338,7 +338,8 @@ def flags_of(kind: Kind, given: Mapping[str, Any]) -> dict[str, bool]:
 
 def tag_of(kind: Kind, shown: Mapping[str, Any]) -> str:
     """The ETag of an object: of what can be written, so that two who change it meet, and of nothing else."""
-    steady = {name: shown.get(name) for name in kind.fields.model_fields if name not in kind.unsteady}
+    names = [name for name in kind.fields.model_fields if name not in kind.unsteady]
+    steady = {name: shown.get(name) for name in (*names, *kind.standing_for)}
     text = json.dumps(steady, sort_keys=True, default=str)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 

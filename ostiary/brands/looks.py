@@ -99,6 +99,7 @@ class BrandLooks:
                 names.append(_sheet_name(sheet))
             holders.update(dict.fromkeys(names, brand_id))
             look = Look(
+                domain=domain,
                 title=title,
                 logo=_shown(logo, pictures[0]),
                 favicon=_shown(favicon, pictures[1]),

@@ -25,12 +25,16 @@ _NEEDED = ("flow_authentication", "flow_invalidation")
 
 
 class Brands:
-    """The verbs. Each opens its own transaction, in which the change and its event stand or fall together."""
+    """The verbs. Each opens its own transaction, in which the change and its event stand or fall together.
 
-    def __init__(self, *, database: Database, clock: Clock, uses: Uses) -> None:
+    ``title`` is what pages are called whose brand has none.
+    """
+
+    def __init__(self, *, database: Database, clock: Clock, uses: Uses, title: str) -> None:
         self._database = database
         self._clock = clock
         self._uses = uses
+        self.title = title
 
     async def ensure(self, w: Writing) -> None:
         """Adds the default brand if there is none, as new installations and those of older releases have it."""
@@ -56,7 +60,7 @@ class Brands:
 
     async def create(self, domain: str, values: Mapping[str, Any] | None = None, *, by: Actor) -> Brand:
         """``values`` are fields in authentik's words. Raises `brand.*`, `attributes.invalid`, `flow.unfit`."""
-        columns = cleaned({**(values or {}), "domain": domain})
+        columns = self._cleaned({**(values or {}), "domain": domain})
         async with self._database.writing() as w:
             await self._check(w, columns, None)
             if columns.get("is_default"):
@@ -69,7 +73,7 @@ class Brands:
 
     async def update(self, brand_id: str, values: Mapping[str, Any], *, by: Actor) -> Brand:
         """Changes the given fields. Raises as `create`, and `brand.default_needed`."""
-        columns = cleaned(values)
+        columns = self._cleaned(values)
         async with self._database.writing() as w:
             brand = await existing(w, brand_id)
             await self._check(w, columns, brand)
@@ -103,6 +107,13 @@ class Brands:
             await w.delete(brand)
             about = {"model": "brand", "pk": brand.id, "domain": brand.domain}
             await record(w, self._clock, Action.MODEL_DELETED, ROOM, by, **about)
+
+    def _cleaned(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        columns = cleaned(values)
+        if columns.get("title") == self.title:
+            # Clients are told this one where there is none, and send it back.
+            columns["title"] = ""
+        return columns
 
     async def _depose(self, w: Writing, by: Actor) -> None:
         before = await w.scalar(select(Brand).where(Brand.is_default))

@@ -1,6 +1,7 @@
 """Stored certificates: imported, generated, shown, deleted, and spoken of before they expire."""
 
 import asyncio
+import hmac
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
@@ -56,9 +57,19 @@ class Certificates:
         return await self._store(given["name"], given["certificate_data"], read, given.get("key_data", ""), by)
 
     async def generate(
-        self, common_name: str, *, validity_days: int, names: str = "", algorithm: str = "rsa", by: Actor
+        self,
+        common_name: str,
+        *,
+        validity_days: int,
+        names: str = "",
+        algorithm: str = "rsa",
+        by: Actor,
+        beside: Callable[[str], Awaitable[None]] | None = None,
     ) -> CertificateKeyPair:
-        """A key and a certificate that it signs itself, called by its common name. Raises `certificate.*`."""
+        """A key and a certificate that it signs itself, called by its common name. Raises `certificate.*`.
+
+        ``beside`` happens with its id in the transaction that stores it; the making, which takes a while, comes before.
+        """
         name = _name(common_name, "common_name")
         async with self._database.reading() as r:
             if await r.scalar(select(CertificateKeyPair.id).where(CertificateKeyPair.name == name)) is not None:
@@ -71,7 +82,11 @@ class Certificates:
             algorithm=algorithm,
             now=self._clock.now(),
         )
-        return await self._store(name, certificate, read_certificate(certificate), key, by, field="common_name")
+        async with self._database.together():
+            row = await self._store(name, certificate, read_certificate(certificate), key, by, field="common_name")
+            if beside is not None:
+                await beside(row.id)
+        return row
 
     async def update(self, certificate_id: str, values: Mapping[str, Any], *, by: Actor) -> CertificateKeyPair:
         """Changes the given fields. A certificate that is renewed keeps its key unless it is given another."""
@@ -124,6 +139,10 @@ class Certificates:
             if key:
                 await self._record(w, Action.SECRET_VIEW, row, by)
             return key
+
+    def is_key_of(self, row: CertificateKeyPair, key: str) -> bool:
+        """Whether that is what is stored as its key. Raises `secret.unreadable`."""
+        return hmac.compare_digest(self._opened(row).encode(), key.encode("utf-8", "replace"))
 
     async def watch(self) -> None:
         """Records what is about to expire, 30, 7 and 1 days before, once each; a job calls it.

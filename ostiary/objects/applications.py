@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, select
 from ostiary.access.openable import openable
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.applications.registry import Applications as Verbs
+from ostiary.brands.models import Brand
 from ostiary.events.record import Actor
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import InvalidInput
@@ -182,9 +183,13 @@ class Applications(Kind):
 
     async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
         query = select(PolicyBinding.id, PolicyBinding.order).where(PolicyBinding.application_id == row.id)
-        return [
+        bindings = [
             UsedBy("authentik_policies", "policybinding", pk, f"Binding {order} of {row.name}", "cascade")
             for pk, order in await r.execute(query.order_by(PolicyBinding.order))
+        ]
+        brands = select(Brand.id, Brand.domain).where(Brand.default_application == row.id).order_by(Brand.domain)
+        return bindings + [
+            UsedBy("authentik_brands", "brand", pk, domain, "set_null") for pk, domain in await r.execute(brands)
         ]
 
 

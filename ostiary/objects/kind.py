@@ -198,6 +198,8 @@ class Kind:
     """Boolean query parameters of list and retrieve with their defaults, such as ``include_users``."""
     unsteady: ClassVar[frozenset[str]] = frozenset()
     """Fields that change by themselves, as a last sign-in: no two administrators meet over them."""
+    standing_for: ClassVar[Sequence[str]] = ()
+    """What is shown instead of fields that are not, such as a fingerprint: two administrators meet over it."""
     renamed: ClassVar[Mapping[str, str]] = {}
     """Names of the verbs' fields → names of these, where they differ; errors are told in these."""
     declared: ClassVar[type[Fields] | None] = None

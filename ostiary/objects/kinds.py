@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from ostiary.objects.applications import Applications
+from ostiary.objects.brands import BrandKind
+from ostiary.objects.certificates import CertificateKind
 from ostiary.objects.events import EventKind
 from ostiary.objects.flows import BindingKind, FlowKind
 from ostiary.objects.groups import Groups
@@ -68,4 +70,6 @@ def all_kinds(rooms: Rooms) -> Kinds:
             kind(rooms.flows.stages)
             for kind in (AllStages, IdentificationStages, PasswordStages, UserLoginStages, UserLogoutStages, DenyStages)
         ),
+        BrandKind(rooms.brands),
+        CertificateKind(rooms.certificates),
     )

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from ostiary.applications.providers import Providers
 from ostiary.applications.registry import Applications
+from ostiary.brands.registry import Brands
 from ostiary.directory.groups import Groups
 from ostiary.directory.initial_permissions import Initial
 from ostiary.directory.recovery import Recovery
@@ -13,6 +14,7 @@ from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.custom import CustomEvents
 from ostiary.flows.verbs import FlowVerbs
+from ostiary.keys.certificates import Certificates
 from ostiary.kit.clock import Clock
 from ostiary.mappings.registry import Mappings
 from ostiary.outposts.connections import ServiceConnections
@@ -86,3 +88,9 @@ class Rooms(Protocol):
 
     @property
     def flows(self) -> FlowVerbs: ...
+
+    @property
+    def brands(self) -> Brands: ...
+
+    @property
+    def certificates(self) -> Certificates: ...

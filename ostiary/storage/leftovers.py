@@ -22,6 +22,8 @@ PERMITTED: Final[Mapping[str, tuple[str, ...]]] = {
     "roles": (),
     "outposts": (),
     "service_connections": (),
+    "brands": (),
+    "certificate_key_pairs": (),
     "initial_permissions": ("authentik_rbac.initialpermissions",),
 }
 """Table → the models whose objects its rows are, for keys that are numbers; keys of others are unique everywhere."""

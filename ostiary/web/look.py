@@ -13,11 +13,13 @@ _AT_HOME: Final = "ostiary.at_home"
 class Look:
     """What is empty is ours: our name, our mark, nothing over our style.
 
-    Pictures and ``sheet`` are names of files below ``static/``, pictures also https addresses. ``images`` are the
-    further sources that the pages' policy lets pictures come from. Flows are slugs; an empty one means that no page
-    links to such a flow. ``default_application`` is the id of the one that people from outside are sent to.
+    ``domain`` is the host that it was given to. Pictures and ``sheet`` are names of files below ``static/``, pictures
+    also https addresses. ``images`` are the further sources that the pages' policy lets pictures come from. Flows are
+    slugs; an empty one means that no page links to such a flow. ``default_application`` is the id of the one that
+    people from outside are sent to.
     """
 
+    domain: str = ""
     title: str = ""
     logo: str = ""
     favicon: str = ""

@@ -38,6 +38,12 @@ class Pages:
         self._environment.globals["footer_links"] = lambda: self.footer_links
         self.footer_links: Sequence[Mapping[str, Any]] = ()
 
+    def picture(self, picture: str, assets: str = "") -> str:
+        """The address of a look's picture, or of our mark."""
+        if picture.startswith("https:"):
+            return picture
+        return f"{assets}/static/{picture}" if picture else self._static.url("mark.svg", prefix=assets)
+
     def render(
         self,
         name: str,
@@ -55,17 +61,12 @@ class Pages:
         application. ``assets`` is the prefix below which static files are routed to us on this page's host, whose
         ``look`` the page has.
         """
-        mark = self._static.url("mark.svg", prefix=assets)
-
-        def source(picture: str) -> str:
-            return picture if picture.startswith("https:") else f"{assets}/static/{picture}" if picture else mark
-
         body = self._environment.get_template(name).render(
             **context,
             product=look.title or self._title,
             look=look,
-            logo=source(look.logo),
-            favicon=source(look.favicon),
+            logo=self.picture(look.logo, assets),
+            favicon=self.picture(look.favicon, assets),
             sheets=[
                 self._static.url("style.css", prefix=assets),
                 *([f"{assets}/static/{look.sheet}"] if look.sheet else []),

@@ -26,6 +26,7 @@ PUBLIC = frozenset(
     {
         "flows_executor_get",
         "flows_executor_solve",
+        "core_brands_current_retrieve",
         "ostiary_browser",
         "root_config_retrieve",
         "schema_retrieve",
