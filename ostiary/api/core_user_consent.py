@@ -24,10 +24,16 @@ class UserConsent(BaseModel):
     pk: int
 
 
+class PaginatedUserConsentList(Page[UserConsent]):
+    """A page of them."""
+
+
 def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     """Adds the operations."""
 
-    @operations.operation("GET", _PATH, "core_user_consent_list", who=SIGNED_IN, tag="core", answers=Page[UserConsent])
+    @operations.operation(
+        "GET", _PATH, "core_user_consent_list", who=SIGNED_IN, tag="core", answers=PaginatedUserConsentList
+    )
     async def consents(
         asking: Asking,
         asked: Annotated[Wanted, Depends(wanted)],

@@ -30,7 +30,7 @@ def list_sessions(
         [
             (
                 row.id,
-                row.username,
+                _who(row),
                 f"{row.created:{_WHEN}}",
                 f"{row.last_used:{_WHEN}}",
                 f"{row.expires:{_WHEN}}",
@@ -48,7 +48,7 @@ def show_session(context: typer.Context, session: Annotated[str, typer.Argument(
     row = run(context, lambda parts: _show(parts, session))
     for name, value in (
         ("id", row.id),
-        ("user", row.username),
+        ("user", _who(row)),
         ("signed in", f"{row.created:{_WHEN}} by {row.method}"),
         ("last used", f"{row.last_used:{_WHEN}}"),
         ("ends", f"{row.expires:{_WHEN}}"),
@@ -68,6 +68,10 @@ def end_session(
     """Ends one login, or all of a person's, and with it every application opened with it."""
     count = run(context, lambda parts: _end(parts, session, user))
     say("1 session ended." if count == 1 else f"{count} sessions ended.")
+
+
+def _who(row: Listed) -> str:
+    return row.username if row.impersonator is None else f"{row.username} ({row.impersonator} acts as them)"
 
 
 async def _list(parts: Parts, username: str | None, limit: int) -> list[Listed]:

@@ -11,7 +11,7 @@ from ostiary.cli import asking
 from ostiary.cli.columns import say, show_columns
 from ostiary.cli.context import run
 from ostiary.directory.models import Token
-from ostiary.directory.tokens import DEFAULT_LIFETIME, listed
+from ostiary.directory.tokens import DEFAULT_LIFETIME, RECOVERY, listed
 from ostiary.directory.users import by_username
 from ostiary.events.record import COMMAND
 from ostiary.kit.durations import show_duration
@@ -127,6 +127,8 @@ def _show_use(opens: Protected) -> None:
 
 
 def _purpose(token: Token, slugs: Mapping[str, str]) -> str:
+    if token.intent == RECOVERY:
+        return "a recovery link"
     if token.intent != "app_password":
         return "the API"
     return slugs.get(token.application_id or "", "nothing")

@@ -1,6 +1,8 @@
 """``ostiary user``: people and service accounts."""
 
+from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlencode
 
 import typer
 
@@ -10,10 +12,11 @@ from ostiary.cli.context import run
 from ostiary.directory.fields import attributes_from_json
 from ostiary.directory.membership import groups_of
 from ostiary.directory.models import User
+from ostiary.directory.recovery import LIFETIME, PATH
 from ostiary.directory.tokens import DEFAULT_LIFETIME
 from ostiary.directory.users import by_username, listed
 from ostiary.events.record import COMMAND
-from ostiary.kit.durations import show_duration
+from ostiary.kit.durations import parse_duration, show_duration
 from ostiary.kit.errors import InvalidInput
 from ostiary.parts import Parts
 
@@ -219,6 +222,28 @@ def unlock(context: typer.Context, username: _Username) -> None:
             user = await by_username(r, username)
         await parts.credentials.unlock(user, by=COMMAND)
         say(f"{user.username} is not locked.")
+
+    run(context, body)
+
+
+@commands.command("recovery-link")
+def recovery_link(
+    context: typer.Context,
+    username: _Username,
+    lasts: Annotated[str, typer.Option(help="For how long it works, at most days=7.")] = show_duration(
+        int(LIFETIME.total_seconds())
+    ),
+) -> None:
+    """Print a link with which a person sets a new password, once; the one before works no more."""
+
+    async def body(parts: Parts) -> None:
+        async with parts.database.reading() as r:
+            user = await by_username(r, username)
+            base_url = (await parts.system.shown(r))["base_url"]
+        lifetime = timedelta(seconds=parse_duration(lasts, field="lasts"))
+        key = await parts.recovery.make(user.id, lifetime=lifetime, by=COMMAND)
+        typer.echo("Whoever has this link can come in as them:", err=True)
+        say(f"{base_url or 'http://<this server>'}{PATH}?{urlencode({'key': key})}")
 
     run(context, body)
 

@@ -13,11 +13,10 @@ from ostiary.directory.models import Group, GroupParent, Membership, RoleGroup, 
 from ostiary.directory.roles import Roles
 from ostiary.directory.usernames import folded
 from ostiary.events.record import Actor
+from ostiary.objects import people_shown
 from ostiary.objects.attribute_filter import holds
-from ostiary.objects.kind import DELETE, Caller, Fields, Filter, Key, Kind, Shown, UsedBy, Words, equals
+from ostiary.objects.kind import DELETE, Caller, Fields, Filter, Key, Kind, UsedBy, Words, equals
 from ostiary.objects.people import (
-    PartialUser,
-    RelatedGroup,
     UserIds,
     Uuids,
     members_of,
@@ -26,7 +25,6 @@ from ostiary.objects.people import (
     roles_of_groups,
     shown_role,
 )
-from ostiary.objects.roles import Role
 from ostiary.policies.models import PolicyBinding
 from ostiary.storage.session import Reading
 
@@ -42,28 +40,6 @@ class GroupRequest(Fields):
     roles: Uuids = Field([])
 
 
-class GroupShown(Shown):
-    """What a client receives."""
-
-    pk: str
-    num_pk: int
-    name: str
-    is_superuser: bool
-    parents: list[str]
-    parents_obj: list[RelatedGroup] | None
-    users: list[int] | None
-    users_obj: list[PartialUser] | None
-    attributes: dict[str, Any]
-    roles: list[str]
-    roles_obj: list[Role]
-    inherited_roles_obj: list[Role] | None
-    children: list[str]
-    children_obj: list[RelatedGroup] | None
-
-
-GroupShown.__name__ = GroupShown.__qualname__ = "Group"
-
-
 def _with_members(users: Any) -> Any:
     return Group.id.in_(select(Membership.group_id).where(Membership.user_id.in_(users)))
 
@@ -76,7 +52,7 @@ class Groups(Kind):
     pk = Group.id
     key = Group.id
     fields = GroupRequest
-    shown = GroupShown
+    shown = people_shown.Group
     search = (Group.name,)
     ordering: ClassVar = {"name": Group.name, "is_superuser": Group.is_superuser}
     filters: ClassVar[Mapping[str, Filter]] = {
@@ -114,7 +90,7 @@ class Groups(Kind):
         inherited = await _inherited(r, ids) if wants["include_inherited_roles"] else None
         shown = []
         for row in rows:
-            people = None if members is None else members.of(row.id)
+            people = None if members is None else members.get(row.id, [])
             parents, children, own = above.get(row.id, []), below.get(row.id, []), roles.get(row.id, [])
             shown.append(
                 {

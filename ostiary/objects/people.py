@@ -1,17 +1,16 @@
 """What the answers of users, groups and tokens show of people and groups, read for many at once."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import json
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, Field
-from sqlalchemy import Select, select
+from sqlalchemy import Select, String, select, type_coerce
 
 from ostiary.directory.models import Group, GroupParent, Membership, Role, RoleGroup, RoleUser, User
-from ostiary.objects.kind import Key, Shown
-from ostiary.objects.roles import Role as RoleShown
+from ostiary.objects.kind import Key
+from ostiary.objects.people_shown import PartialUser
 from ostiary.storage.session import Reading
 from ostiary.system.avatars import avatar
 from ostiary.system.registry import current
@@ -24,67 +23,6 @@ Uuid = Annotated[
 """A primary key that is a UUID."""
 Uuids = Annotated[list[Uuid], Field(max_length=1_000)]
 UserIds = Annotated[list[Key], Field(max_length=200_000)]
-
-
-class PartialGroup(Shown):
-    """A group within a user."""
-
-    pk: str
-    num_pk: int
-    name: str
-    is_superuser: bool
-    attributes: dict[str, Any]
-
-
-class RelatedGroup(Shown):
-    """A group above or below another."""
-
-    pk: str
-    name: str
-    is_superuser: bool
-    attributes: dict[str, Any]
-    group_uuid: str
-
-
-class PartialUser(Shown):
-    """A user within a group."""
-
-    pk: int
-    username: str
-    name: str
-    is_active: bool
-    last_login: datetime | None
-    email: str
-    attributes: dict[str, Any]
-    uid: str
-
-
-class UserShown(Shown):
-    """What a client receives of a user."""
-
-    pk: int
-    username: str
-    name: str
-    is_active: bool
-    last_login: datetime | None
-    date_joined: datetime
-    is_superuser: bool
-    groups: list[str]
-    groups_obj: list[PartialGroup] | None
-    roles: list[str]
-    roles_obj: list[RoleShown] | None
-    email: str
-    avatar: str
-    attributes: dict[str, Any]
-    uid: str
-    path: str
-    type: str
-    uuid: str
-    password_change_date: datetime
-    last_updated: datetime
-
-
-UserShown.__name__ = UserShown.__qualname__ = "User"
 
 
 def num_pk(group_id: str) -> int:
@@ -181,40 +119,49 @@ def related_group(group: Group) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Members:
-    """The direct members of groups: ids and, by group, whole rows."""
-
-    by_group: Mapping[str, list[dict[str, Any]]]
-
-    def of(self, group_id: str) -> list[dict[str, Any]]:
-        """By username."""
-        return self.by_group.get(group_id, [])
-
-
-async def members_of(r: Reading, group_ids: Collection[str]) -> Members:
-    """All direct members of these groups, in one statement; the columns alone, for there may be many."""
-    columns = (User.id, User.username, User.name, User.is_active, User.last_login, User.email, User.attributes)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in await r.execute(
-        select(Membership.group_id, User.uuid, *columns)
-        .join(User, User.id == Membership.user_id)
-        .where(Membership.group_id.in_(group_ids))
-        .order_by(User.username)
-    ):
-        found.setdefault(row.group_id, []).append(
+async def members_of(r: Reading, group_ids: Collection[str]) -> dict[str, list[PartialUser]]:
+    """All direct members of these groups by username, in one statement."""
+    # Plain columns: there may be many thousand rows, and objects of the ORM would cost more than all the rest.
+    users, memberships = User.__table__.c, Membership.__table__.c
+    query = (
+        select(
+            memberships.group_id,
+            users.id,
+            users.username,
+            users.name,
+            users.is_active,
+            users.last_login,
+            users.email,
+            type_coerce(users.attributes, String),
+            users.uuid,
+        )
+        .join_from(Membership.__table__, User.__table__, users.id == memberships.user_id)
+        .where(memberships.group_id.in_(group_ids))
+        .order_by(users.username)
+    )
+    found: dict[str, list[PartialUser]] = {}
+    for group_id, pk, username, name, is_active, last_login, email, attributes, uid in await r.execute(query):
+        found.setdefault(group_id, []).append(
             {
-                "pk": row.id,
-                "username": row.username,
-                "name": row.name,
-                "is_active": row.is_active,
-                "last_login": row.last_login,
-                "email": row.email,
-                "attributes": row.attributes,
-                "uid": row.uuid,
+                "pk": pk,
+                "username": username,
+                "name": name,
+                "is_active": is_active,
+                "last_login": last_login,
+                "email": email,
+                "attributes": _decoded(attributes),
+                "uid": uid,
             }
         )
-    return Members(found)
+    return found
+
+
+def _decoded(stored: Any) -> dict[str, Any]:
+    """JSON as the driver gives it: asyncpg's is decoded, SQLite's is the text, which is mostly empty."""
+    if stored == "{}":
+        return {}
+    decoded: dict[str, Any] = json.loads(stored) if isinstance(stored, str) else stored
+    return decoded
 
 
 async def roles_of_groups(r: Reading, group_ids: Collection[str]) -> dict[str, list[Role]]:

@@ -6,7 +6,7 @@ are made by recovery links alone and cannot be changed.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 from sqlalchemy import Select, column, false, select, table
@@ -22,13 +22,13 @@ from ostiary.directory.users import existing
 from ostiary.events.record import Actor
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import InvalidInput, Refused
-from ostiary.objects.kind import ADD, DELETE, Caller, Fields, Filter, Key, Kind, Shown, Words, equals
+from ostiary.objects import people_shown
+from ostiary.objects.kind import ADD, DELETE, Caller, Fields, Filter, Key, Kind, Words, equals
 from ostiary.objects.moments import Moment
-from ostiary.objects.people import UserShown, shown_users
+from ostiary.objects.people import shown_users
+from ostiary.objects.people_shown import Intent
 from ostiary.storage.session import Database, Reading
 from ostiary.system.registry import current
-
-Intent = Literal["verification", "api", "recovery", "app_password"]
 
 # Known here by name alone.
 _APPLICATIONS = table("applications", column("id"), column("slug"))
@@ -53,23 +53,6 @@ class DeclaredToken(TokenRequest):
     key: str | None = None
 
 
-class TokenShown(Shown):
-    """What a client receives; the key is asked for by itself."""
-
-    pk: str
-    managed: str | None
-    identifier: str
-    intent: Intent
-    user: int
-    user_obj: UserShown
-    description: str
-    expires: Moment | None
-    expiring: bool
-
-
-TokenShown.__name__ = TokenShown.__qualname__ = "Token"
-
-
 class Tokens(Kind):
     """Kind of tokens. Everybody may have tokens of their own."""
 
@@ -82,7 +65,7 @@ class Tokens(Kind):
     declared = DeclaredToken
     ours = frozenset({"application"})
     secrets = frozenset({"key"})
-    shown = TokenShown
+    shown = people_shown.Token
     search = (Token.identifier, Token.description, User.username)
     ordering: ClassVar = {
         "identifier": Token.identifier,

@@ -17,10 +17,11 @@ from ostiary.directory.roles import Roles
 from ostiary.directory.usernames import folded
 from ostiary.directory.users import Users as UserVerbs
 from ostiary.events.record import Actor
+from ostiary.objects import people_shown
 from ostiary.objects.attribute_filter import holds
 from ostiary.objects.kind import DELETE, Caller, Fields, Filter, Kind, UsedBy, Words, equals, one_of
 from ostiary.objects.moments import Moment
-from ostiary.objects.people import UserShown, Uuids, shown_users, superuser_ids
+from ostiary.objects.people import Uuids, shown_users, superuser_ids
 from ostiary.policies.models import PolicyBinding
 from ostiary.sessions.models import Session
 from ostiary.storage.session import Reading
@@ -78,7 +79,7 @@ class Users(Kind):
     fields = UserRequest
     declared = DeclaredUser
     secrets = frozenset({"password"})
-    shown = UserShown
+    shown = people_shown.User
     search = (User.username, User.name, User.email)
     ordering: ClassVar = {
         "username": User.username,

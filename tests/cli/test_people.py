@@ -74,10 +74,10 @@ def test_the_key_of_a_token_is_all_that_standard_output_holds(ostiary: Ostiary) 
     done(ostiary("user", "create", "jane"))
     made = ostiary("token", "create", "ci", "--user", "jane", "--description", "for CI")
     assert made.status == 0
-    assert re.fullmatch(r"[\w-]{43}\n", made.out)
+    assert re.fullmatch(r"[\w-]{60}\n", made.out)
     assert made.err == "This key is not shown again:\n"
     rotated = ostiary("token", "rotate", "ci")
-    assert re.fullmatch(r"[\w-]{43}\n", rotated.out)
+    assert re.fullmatch(r"[\w-]{60}\n", rotated.out)
     assert rotated.out != made.out
     listed = done(ostiary("token", "list", "--user", "jane")).splitlines()
     assert listed[1].split()[:4] == ["ci", "jane", "the", "API"]
@@ -93,7 +93,7 @@ def test_an_app_password_names_its_application(ostiary: Ostiary) -> None:
     done(ostiary("user", "create", "jane"))
     done(ostiary("app", "add", "mail", "--host", "https://mail.example.com", "--everyone"))
     made = ostiary("token", "create", "phone", "--user", "jane", "--app", "mail", "--expires", "never")
-    assert re.fullmatch(r"[\w-]{43}\n", made.out)
+    assert re.fullmatch(r"[\w-]{60}\n", made.out)
     assert 'curl -H "Authorization: Bearer $KEY" https://mail.example.com/' in made.err
     assert 'curl -u ":$KEY" https://mail.example.com/' in made.err
     assert "mail takes none yet: ostiary app set mail --header-authentication" in made.err
@@ -108,7 +108,7 @@ def test_an_app_password_names_its_application(ostiary: Ostiary) -> None:
 
 def test_a_service_account_comes_with_its_key(ostiary: Ostiary) -> None:
     made = done(ostiary("user", "create-service-account", "backup", "--with-group", "--expires", "days=7"))
-    assert re.fullmatch(r"[\w-]{43}", made.splitlines()[1])
+    assert re.fullmatch(r"[\w-]{60}", made.splitlines()[1])
     shown = done(ostiary("user", "show", "backup"))
     assert "type        service_account" in shown
     assert "groups      backup" in shown
@@ -145,3 +145,13 @@ def test_after_a_bootstrap_password_there_is_no_set_up_code(ostiary: Ostiary, mo
     assert "email       root@example.com" in shown
     assert "superuser   yes" in shown
     assert "password    set" in shown
+
+
+def test_a_recovery_link_is_printed_and_is_a_token_of_its_person(ostiary: Ostiary) -> None:
+    done(ostiary("user", "create", "jane"))
+    made = ostiary("user", "recovery-link", "jane", "--lasts", "minutes=5")
+    assert made.status == 0
+    assert re.fullmatch(r"http://<this server>/if/recovery/\?key=[\w-]{60}\n", made.out)
+    assert "a recovery link" in done(ostiary("token", "list"))
+    refused(ostiary("user", "recovery-link", "jane", "--lasts", "days=8"), "recovery.lifetime")
+    refused(ostiary("user", "recovery-link", "nobody"), "user.not_found")
