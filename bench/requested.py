@@ -11,6 +11,7 @@ from bench.lists import lists as measured_lists
 from bench.peers.compare import compared
 from bench.peers.promises import promises
 from bench.results import Run, this_machine
+from bench.simulation import simulations
 from bench.through import through
 
 # Checks in one turn. Short turns and many rounds: what disturbs the machine for a while then meets everybody alike.
@@ -44,6 +45,12 @@ def lists(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
     return Run("lists", lines=tuple(measured_lists(directory, quick=quick)), machine=this_machine(1))
 
 
+def simulate(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
+    rounds = 1 if quick else 5
+    lines = simulations(directory, people=10_000 if quick else 100_000, rounds=rounds)
+    return Run("simulate", lines=tuple(lines), machine=this_machine(rounds))
+
+
 REQUESTED: Final[Mapping[str, Callable[..., Run]]] = MappingProxyType(
-    {"peers": peers, "proxies": proxies, "dialects": dialects, "growth": growth, "lists": lists}
+    {"peers": peers, "proxies": proxies, "dialects": dialects, "growth": growth, "simulate": simulate, "lists": lists}
 )

@@ -99,6 +99,9 @@ class _Unit:
         self.names = tuple(names)
         if self.opaque:
             names = {name for name in COLUMNS if name}
+        self.swaps = _swaps(before, after)
+        swapped = tuple(one for pair in self.swaps for one in pair)
+        self.swapped = swapped, tuple({name for one in swapped for name in one.reads})
         self.reads = tuple(index for index, name in enumerate(COLUMNS) if name in names)
         self.whole = bool(expressions) or self.opaque
         """Whether any membership may matter, not only those of ``groups``."""
@@ -234,6 +237,8 @@ class Simulation:
     def _judge(
         self, unit: _Unit, person: Person, people: Sequence[Row] | list[int], sides: dict[Side, set[int]]
     ) -> None:
+        if unit.swaps and person.same and _answered_alike(unit, person):
+            return
         key = None if unit.opaque else _key(unit, person)
         if key is None or person.user_id in unit.named:
             verdict = self._verdict(unit, person)
@@ -330,6 +335,35 @@ def _lasting(application: ApplicationRules | None) -> tuple[Asked, ...]:
             if rule.enabled and rule.expression is not None and not rule.expression.volatile
         )
     )
+
+
+def _swaps(before: ApplicationRules | None, after: ApplicationRules | None) -> tuple[tuple[Asked, Asked], ...]:
+    """What asked before and what asks after, where nothing else is different; nothing if anything is."""
+    if before is None or after is None or _looks(replace(before, rules=())) != _looks(replace(after, rules=())):
+        return ()
+    sides = [sorted(one.rules, key=lambda rule: (rule.order, rule.binding_id)) for one in (before, after)]
+    if len(sides[0]) != len(sides[1]):
+        return ()
+    pairs = []
+    for old, new in zip(*sides, strict=True):
+        if old.expression is new.expression and _told(old) == _told(new):
+            continue
+        if old.expression is None or new.expression is None or _told(old) != _told(new):
+            return ()
+        if old.expression.volatile or new.expression.volatile:
+            return ()
+        pairs.append((old.expression, new.expression))
+    return tuple(pairs)
+
+
+def _told(rule: Rule) -> Any:
+    return tuple(getattr(rule, name) for name in _SEEN if name != "expression")
+
+
+def _answered_alike(unit: _Unit, person: Person) -> bool:
+    # A decision comes from the rules' answers. Where those that changed answer as before, no other need be asked.
+    answers = person.before.answers(*unit.swapped)
+    return all(answers[at] == answers[at + 1] for at in range(0, len(answers), 2))
 
 
 def _by_reads(units: Iterable[_Unit]) -> dict[tuple[int, ...], list[_Unit]]:

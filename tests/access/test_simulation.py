@@ -13,7 +13,7 @@ from ostiary.access.authorize import ApplicationRules, authorize
 from ostiary.access.simulation import Access, Difference, Side, Simulation
 from ostiary.access.world import SEPARATOR, Row, State, World
 from ostiary.directory.membership import effective_groups
-from ostiary.kit.expressions import Compiler
+from ostiary.kit.expressions import Compiler, Expression
 from ostiary.policies.engine import VOCABULARY, Kind, Question, Rule, Subject, as_read
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -204,7 +204,7 @@ crowds = st.builds(
 
 
 @settings(max_examples=200)
-@given(worlds, worlds, crowds, crowds, st.sampled_from(["nothing", "people", "graph", "rules", "both"]))
+@given(worlds, worlds, crowds, crowds, st.sampled_from(["nothing", "people", "graph", "expressions", "rules", "both"]))
 def test_it_finds_what_asking_everybody_finds(
     before: World, after: World, old: list[Row], new: list[Row], what: str
 ) -> None:
@@ -212,7 +212,9 @@ def test_it_finds_what_asking_everybody_finds(
         after = before
     if what == "graph":
         after = replace(before, group_parents=after.group_parents, superuser_groups=after.superuser_groups)
-    if what in ("nothing", "graph", "rules"):
+    if what == "expressions":
+        after = replace(before, applications={key: turned(app) for key, app in before.applications.items()})
+    if what in ("nothing", "graph", "expressions", "rules"):
         new = old
     found = simulated(before, after, old, new)
     told = {
@@ -231,6 +233,17 @@ def test_it_finds_what_asking_everybody_finds(
         app: sum(one is Side.LOSES for (key, _), one in sides_of(expected).items() if key == app)
         for app in {key for (key, _), one in sides_of(expected).items() if one is Side.LOSES}
     }
+
+
+def turned(app: ApplicationRules) -> ApplicationRules:
+    """Every second policy asks what the next of ``TEXTS`` asks."""
+    rules = [
+        replace(rule, expression=EXPRESSIONS[TEXTS[(TEXTS.index(rule.expression.text) + 1) % len(TEXTS)]])
+        if isinstance(rule.expression, Expression) and number % 2 == 0
+        else rule
+        for number, rule in enumerate(app.rules)
+    ]
+    return replace(app, rules=rules)
 
 
 def sides_of(found: Mapping[tuple[str, int], tuple[Access, Access, datetime | None]]) -> dict[tuple[str, int], Side]:
@@ -286,6 +299,16 @@ def test_a_rule_that_names_one_person_says_nothing_of_those_like_them() -> None:
     assert sides(simulated(before, after, people, batch=9)) == {("hello", 3): Side.LOSES}
     after = world(application(user(1), user(4)))
     assert {key for _, key in sides(simulated(before, after, people, batch=9))} == {2, 3, 5}
+
+
+def test_a_policy_that_asks_something_else_is_compared_beside_those_that_stay() -> None:
+    old, new = policy("user.email.endsWith('@example.com')"), policy("user.type == 'external' && user.name != ''")
+    new = replace(new, binding_id=old.binding_id, key=old.key, name=old.name)
+    level = replace(policy("user.attributes.level > 2"), negate=True, order=1)
+    people = [person(number, attributes={"level": number}) for number in range(1, 6)]
+    before = world(application(old, level))
+    after = world(application(new, level))
+    assert sides(simulated(before, after, people, batch=9)) == {("hello", 3): Side.LOSES, ("hello", 5): Side.LOSES}
 
 
 def test_a_group_s_new_parent_reaches_applications_whose_rules_stay() -> None:

@@ -14,16 +14,23 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from ostiary.events.record import COMMAND
 from ostiary.kit.errors import InvalidInput, Unavailable
 from ostiary.parts import Parts
 from ostiary.simulation.report import Report, changes
 from ostiary.simulation.runner import Asked, Draft, simulate
 from ostiary.storage.base import Base
 
-ROLE = "version: 1\nentries:\n- model: authentik_rbac.role\n  identifiers: {name: auditors}\n"
+CHANGE = """\
+version: 1
+entries:
+- model: authentik_core.application
+  identifiers: {slug: hello}
+  attrs: {name: Hello, access: everyone}
+"""
 
 
-async def run(parts: Parts, blueprint: str = ROLE, **more: object) -> Report:
+async def run(parts: Parts, blueprint: str = CHANGE, **more: object) -> Report:
     url = parts.settings.database.url
     return await simulate(parts.settings, url, Asked([Draft("change.yaml", blueprint)]), **more)  # type: ignore[arg-type]
 
@@ -70,10 +77,17 @@ async def everything(parts: Parts) -> dict[str, list[tuple[str, ...]]]:
 
 
 async def test_it_answers_and_the_database_stays_as_it_is(parts: Parts) -> None:
+    await parts.users.create("ada", by=COMMAND)
+    await parts.users.disable((await parts.users.create("bob", by=COMMAND)).id, by=COMMAND)
     before = await everything(parts)
     heard: list[int] = []
     found = await run(parts, progress=heard.append)
-    assert (found["people"], changes(found)) == (1, False)
+    assert changes(found)
+    named = {one["username"]: one for one in found["differences"]}
+    assert "bob" not in named
+    one = named["ada"]
+    assert (one["application"], one["before"], one["after"]) == ("hello", "no", "yes")
+    assert one["reasons_before"] == [{"result": "against", "text": "The application does not exist."}]
     assert heard[-1] == 100
     assert await everything(parts) == before
     assert before["stages"]
@@ -125,7 +139,7 @@ asyncio.run(simulate(settings, sys.argv[1], Asked([Draft("change.yaml", sys.argv
 
 
 async def test_a_child_whose_caller_is_killed_ends_and_leaves_nothing(parts: Parts) -> None:
-    arguments = [sys.executable, "-c", textwrap.dedent(_CALLER), parts.settings.database.url, ROLE]
+    arguments = [sys.executable, "-c", textwrap.dedent(_CALLER), parts.settings.database.url, CHANGE]
     caller = subprocess.Popen(arguments)  # noqa: ASYNC220 - it is to be killed
 
     def grandchildren() -> list[int]:
