@@ -6,6 +6,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import structlog
+
 import ostiary
 
 # Every model must be known before the first statement.
@@ -37,6 +39,7 @@ from ostiary.flows.verbs import FlowVerbs, flow_verbs
 from ostiary.keys.certificates import Certificates
 from ostiary.keys.keyring import Keyring
 from ostiary.kit.clock import Clock, SystemClock
+from ostiary.kit.errors import Unavailable
 from ostiary.kit.http import Outgoing
 from ostiary.mappings import managed
 from ostiary.mappings.registry import Mappings
@@ -60,6 +63,8 @@ from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database
 from ostiary.system import versions
 from ostiary.system.registry import System
+
+_log = structlog.get_logger("ostiary")
 
 # What our keys sign is good for so long at most.
 _LONGEST_TOKEN = timedelta(minutes=5)
@@ -124,6 +129,13 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     database = Database(open_engine(settings.database.url))
     if await upgrade_needed(database):
         await migrate_in_child(settings.database.url)
+    try:
+        await defaults.ensure_in_child(database, settings.database.url)
+    except Unavailable as error:
+        if error.code != "flows.defaults_failed":
+            raise
+        # Whoever can still sign in can mend it; a server that did not start would help nobody.
+        _log.error("default_flows_missing", code=error.code, message=error.message)
     passwords = Passwords(min_length=settings.passwords.min_length)
     outgoing = Outgoing(private_networks=settings.outgoing.private_networks)
     leaks = Leaks(fetch=lambda url, limit: outgoing.get(url, limit=limit))
@@ -142,7 +154,6 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     async with database.writing() as w:
         await installation.ensure(w, secrets, clock)
         await versions.note(w, clock, ostiary.__version__)
-        await defaults.ensure(w)
         await brands.ensure(w)
         await embedded.ensure(w)
         await managed.ensure(w, clock)

@@ -1,7 +1,7 @@
 """Real databases for tests: SQLite files, and one PostgreSQL cluster for the whole run.
 
 The cluster is shared by all test processes of a run. Each test gets a database of its own, copied from a template that
-holds the migrated, empty schema.
+holds the migrated schema and the default flows.
 """
 
 import asyncio
@@ -23,9 +23,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+from sqlalchemy import text
 
 from ostiary import schema
+from ostiary.blueprints.first import make
+from ostiary.kit.clock import SystemClock
 from ostiary.storage.engine import open_engine
+from ostiary.storage.session import Database
 
 T = TypeVar("T")
 
@@ -171,8 +175,19 @@ def prepare(url: str) -> None:
         result = in_thread(lambda: migrate(url))
         if asyncio.iscoroutine(result):
             in_own_loop(lambda: result)
+        in_own_loop(lambda: _with_default_flows(url))
         return
     in_own_loop(lambda: _create_all(url))
+
+
+async def _with_default_flows(url: str) -> None:
+    """As after a first start, which would make them in a child process for every test."""
+    database = Database(open_engine(url))
+    await make(database, SystemClock())
+    async with database.writing() as w:
+        await w.execute(text("DELETE FROM events"))
+        await w.execute(text("DELETE FROM blueprints"))
+    await database.close()
 
 
 async def _create_all(url: str) -> None:

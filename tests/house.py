@@ -22,7 +22,6 @@ from ostiary.directory.setup import Setup
 from ostiary.directory.tokens import Tokens
 from ostiary.directory.users import Users
 from ostiary.events.record import COMMAND
-from ostiary.flows import defaults
 from ostiary.flows.arrival import Arrivals
 from ostiary.flows.executor import Executor
 from ostiary.flows.intent import Intent, Intents
@@ -234,7 +233,6 @@ async def house(
 
     async with database.writing() as w:
         await installation.ensure(w, secrets, clock)
-        await defaults.ensure(w)
         if not unused:
             await w.execute(update(Installation).values(setup_completed=clock.now()))
     await users.create("ada", name="Ada Lovelace", email="ada@example.com", password=PASSWORD, by=COMMAND)

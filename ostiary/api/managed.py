@@ -4,9 +4,9 @@ import asyncio
 import hashlib
 import json
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -19,7 +19,7 @@ from ostiary.blueprints.document import BlueprintInvalid
 from ostiary.blueprints.entries import read
 from ostiary.blueprints.instances import BlueprintInstanceShown, Instances
 from ostiary.blueprints.reader import REQUESTS
-from ostiary.blueprints.registry import Blueprints
+from ostiary.blueprints.registry import Blueprints, owners
 from ostiary.blueprints.report import lines
 from ostiary.blueprints.shipped import available, shipped
 from ostiary.blueprints.stored import Stored
@@ -31,6 +31,9 @@ from ostiary.objects.rooms import Rooms
 _PATH: Final = "/managed/blueprints/"
 _TAG: Final = "managed"
 _LARGEST_CONTEXT: Final = 65_536
+
+Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
+Label = Annotated[str, Query(max_length=128, pattern=r"^[a-z_0-9.]+$", description="Such as authentik_core.group.")]
 
 
 class Metadata(BaseModel):
@@ -47,6 +50,14 @@ class BlueprintFile(BaseModel):
     last_m: datetime
     hash: str
     meta: Metadata
+
+
+class BlueprintOwner(BaseModel):
+    """A blueprint that an object is of; ``kept`` says whether applying it again would set the object back."""
+
+    pk: str
+    blueprint: str
+    kept: bool
 
 
 class LogEvent(BaseModel):
@@ -76,6 +87,25 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     _available(operations, kind)
     _import(operations, kind, rooms, blueprints)
     Generic(operations, rooms.database, kind, path=_PATH, prefix="managed_blueprints", key="instance_uuid")
+
+    @operations.operation(
+        "GET",
+        "/ostiary/blueprints/owners/",
+        "ostiary_blueprints_owners_list",
+        who=able(kind),
+        tag="ostiary",
+        answers=list[BlueprintOwner],
+    )
+    async def owners_of(
+        asking: Asking, model: Label, pk: Annotated[list[Text], Query(max_length=100)]
+    ) -> list[BlueprintOwner]:
+        async with rooms.database.reading() as r:
+            found_owners = await owners(r, model, pk)
+        return [
+            BlueprintOwner(pk=key, blueprint=name, kept=kept)
+            for key, some in found_owners.items()
+            for name, kept in some
+        ]
 
     @operations.operation(
         "POST",

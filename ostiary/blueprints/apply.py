@@ -17,7 +17,7 @@ from ostiary.blueprints.changes import CHANGE, CREATE, DELETE, MASKED, NOTHING, 
 from ostiary.blueprints.document import Blueprint, BlueprintInvalid, Entry, Mapped, Problem
 from ostiary.blueprints.entries import STATES
 from ostiary.blueprints.find import Unfindable, condition, find, kind_of
-from ostiary.blueprints.references import NUMBERED, UUID, called, family, key_of, referred
+from ostiary.blueprints.references import NUMBERED, UUID, called, called_between, family, key_of, referred
 from ostiary.blueprints.values import Outside, Values, merge
 from ostiary.kit.errors import OstiaryError, Unavailable
 from ostiary.objects.kind import Caller, Fields, Kind, patched
@@ -73,7 +73,11 @@ async def seen(r: Reading, kind: Kind, rows: Sequence[Any], caller: Caller) -> l
         return []
     shown = await kind.read(r, rows, caller, dict.fromkeys(kind.flags, False))
     more = await kind.unshown(r, rows)
-    return [{**_json(kind.whole(**one), whole=True), **also} for one, also in zip(shown, more, strict=True)]
+    return [
+        # Brands call their primary key otherwise.
+        {"pk": _pk(kind, row), **_json(kind.whole(**one), whole=True), **also}
+        for row, one, also in zip(rows, shown, more, strict=True)
+    ]
 
 
 class _Same(Exception):
@@ -147,6 +151,7 @@ class _Run:
         self._touched: list[Touched] = []
         self._moved: dict[tuple[str, Any], Any] = {}
         self._key: Any = None
+        self._models: dict[str, type[Fields]] = {}
         context = {
             "goauthentik.io/enterprise/licensed": False,
             "goauthentik.io/rbac/models": {kind.words.model: kind.words.app for kind in kinds.values()},
@@ -272,7 +277,7 @@ class _Run:
     async def _update(self, entry: Entry, kind: Kind, row: Any, given: dict[str, Any]) -> None:
         pk = _pk(kind, row)
         before = await self._shown(kind, row)
-        checked = self._checked(entry, patched(_fields(kind)), given)
+        checked = self._checked(entry, self._patched(kind), given)
         wanted = _json(checked)
         unseen = [name for name in wanted if name not in before]
         values = checked.model_dump(exclude_unset=True)
@@ -317,11 +322,18 @@ class _Run:
         self._values.current_field = ""
         return [FieldChange("permissions", NOTHING, given)] if given else []
 
+    def _patched(self, kind: Kind) -> type[Fields]:
+        # Making a model costs more than all else about an entry.
+        found = self._models.get(kind.words.label)
+        if found is None:
+            found = self._models[kind.words.label] = patched(_fields(kind))
+        return found
+
     def _given(self, entry: Entry, kind: Kind, attrs: dict[str, Any]) -> dict[str, Any]:
         known = _fields(kind).model_fields
         unknown = [name for name in attrs if name not in known]
         for name in unknown:
-            if name not in kind.shown.model_fields:
+            if name not in kind.whole.model_fields:
                 self._stop(entry, f"attrs.{name}", f"A {kind.words.name.lower()} has no such field.")
             self._values.current_field = f"attrs.{name}"
             self._values.note(self._line(entry, f"attrs.{name}"), "It is only read, never set; it is left out.")
@@ -364,7 +376,7 @@ class _Run:
         fields: Sequence[FieldChange],
     ) -> Change:
         pk = str(_pk(kind, row))
-        name = called(shown) or entry.id or ""
+        name = called(shown) or called_between(shown, self._outcome.names) or entry.id or ""
         return Change(action, kind.words.label, name, pk, tuple(fields), f"{self._blueprint.file}:{entry.line}")
 
     def _with_moved(self, values: dict[str, Any]) -> dict[str, Any]:

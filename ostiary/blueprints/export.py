@@ -16,7 +16,7 @@ from sqlalchemy import select
 from ostiary.blueprints.apply import seen
 from ostiary.blueprints.changes import telling
 from ostiary.blueprints.find import Unfindable, kind_of
-from ostiary.blueprints.references import AGAIN, APART, PASSING, called, family, key_of, referred
+from ostiary.blueprints.references import AGAIN, APART, LOST, PASSING, called, called_between, family, key_of, referred
 from ostiary.directory.models import RolePermission
 from ostiary.directory.permissions import Permissions
 from ostiary.events.record import SYSTEM
@@ -42,6 +42,8 @@ class _Object:
     rank: int
     shown: dict[str, Any]
     key: str
+    name: str = ""
+    """What people call it, or what it connects."""
     id: str = ""
     identifiers: dict[str, Any] = field(default_factory=dict)
     attrs: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +73,14 @@ class Export:
         await self._beside(r, objects)
         for one in objects.values():
             self._describe(one)
+        named = {one.key: called(one.shown) or "" for one in [*self._others.values(), *objects.values()]}
+        # Twice, for what connects may connect what connects.
+        for _ in range(2):
+            for key, one in objects.items():
+                order = one.shown.get("order")
+                between = called_between(one.shown, named) + (f" {order:06}" if isinstance(order, int) else "")
+                one.name = called(one.shown) or between
+                named[key] = one.name
         _identify(objects)
         parts = [_HEAD.format(name=", ".join(models) if models else "Export")]
         done: dict[str, _Object] = {}
@@ -107,7 +117,8 @@ class Export:
         for rank, kind in enumerate(wanted):
             field_, values = PASSING.get(kind.words.label, ("", frozenset()))
             async for shown in self._shown(r, kind):
-                if shown.get(field_) in values:
+                needed = LOST.get(kind.words.label)
+                if shown.get(field_) in values or (needed and all(shown[name] is None for name in needed)):
                     continue
                 key = key_of(kind.words.label, shown["pk"])
                 found[key] = _Object(kind, rank, shown, key)
@@ -150,7 +161,7 @@ class Export:
 
     def _describe(self, one: _Object) -> None:
         left_out = AGAIN.get(one.kind.words.label, frozenset()) | one.kind.unsteady | one.kind.secrets
-        fields = one.kind.fields.model_fields
+        fields = (one.kind.declared or one.kind.fields).model_fields
         one.attrs = {name: one.shown[name] for name in fields if name in one.shown and name not in left_out}
         # Half a mapping would take the other half away where it is applied.
         one.secrets = {name: found for name, value in one.attrs.items() if (found := _secret_in(value))}
@@ -243,13 +254,17 @@ def _references(kind: Kind, values: Mapping[str, Any]) -> Iterator[str]:
 
 def _name(one: _Object) -> None:
     """What finds the object again: one name where there is such, else everything that blueprints may find it by."""
-    seen = [name for name in one.kind.identifiers if name in one.shown]
+    seen = [name for name in dict.fromkeys(["target", *one.kind.identifiers]) if name in one.shown]
     alone = next((name for name in _ALONE if name in seen and one.shown[name]), None)
     one.identifiers = {name: one.shown[name] for name in ([alone] if alone else seen)}
 
 
 def _place(one: _Object) -> tuple[int, str, str]:
-    return one.rank, called(one.shown) or "", one.key
+    return one.rank, one.name, one.key
+
+
+def _spoken(one: _Object) -> str:
+    return called(one.shown) or re.sub(r" (\d{6})$", lambda order: f" {int(order[1])}", one.name)
 
 
 def _identify(objects: Mapping[str, _Object]) -> None:
@@ -259,7 +274,7 @@ def _identify(objects: Mapping[str, _Object]) -> None:
     for one in sorted(objects.values(), key=_place):
         _name(one)
         same.setdefault(f"{one.kind.words.label} {one.identifiers!r}", []).append(one)
-        stem = re.sub(r"[^a-z0-9.@_-]+", "-", f"{one.kind.words.model}-{called(one.shown) or ''}".lower()).strip("-")
+        stem = re.sub(r"[^a-z0-9.@_-]+", "-", f"{one.kind.words.model}-{_spoken(one)}".lower()).strip("-")
         taken[stem] = taken.get(stem, 0) + 1
         one.id = stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"
     for group in same.values():

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_origin
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement
 
 from ostiary.directory.usernames import canonical
@@ -67,10 +68,14 @@ def condition(kind: Kind, name: str, value: Any) -> ColumnElement[bool]:
     if name in kind.identifiers:
         return _equals(kind.identifiers[name], name, value)
     one = kind.filters.get(name)
-    if one is None or one.type not in (str, int, bool) or not isinstance(value, one.type):
-        known = dict.fromkeys(["pk", *kind.identifiers, *(key for key, it in kind.filters.items() if it.type is str)])
+    if one is None or get_origin(one.type) is list:
+        others = [key for key, it in kind.filters.items() if key in kind.whole.model_fields]
+        known = dict.fromkeys(["pk", *kind.identifiers, *others])
         raise Unfindable(f"A {kind.words.name.lower()} is found by {', '.join(known)}.", name)
-    return one.condition(value)
+    try:
+        return one.condition(TypeAdapter(one.type).validate_python(value))
+    except ValidationError as error:
+        raise Unfindable("A value of this form finds nothing.", name) from error
 
 
 def _equals(column: Any, name: str, value: Any) -> ColumnElement[bool]:

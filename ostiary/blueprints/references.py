@@ -3,7 +3,7 @@ is called.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,6 +48,13 @@ PASSING: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 }
 """Model → a field, and the values of it that objects have which nobody makes by hand and which soon end."""
 
+LOST: Final[Mapping[str, Sequence[str]]] = {
+    "authentik_policies.policybinding": ("policy", "group", "user"),
+}
+"""Model → fields of which one is needed; where all are gone, the object only keeps something shut."""
+
+# What says of an object without a name which one it is: the object that it is of, and the one that it adds.
+_BETWEEN: Final = ("target", "policy", "group", "user", "stage")
 _NAMES: Final = ("name", "slug", "username", "identifier", "domain", "title", "managed")
 
 
@@ -77,3 +84,9 @@ def called(shown: Mapping[str, Any]) -> str | None:
         if isinstance(value, str) and value:
             return value
     return None
+
+
+def called_between(shown: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What to call an object that connects others, such as ``wiki → writers``; nothing if those have no known names."""
+    ends = [names.get(referred(name, shown.get(name)) or "") for name in _BETWEEN]
+    return " → ".join(end for end in ends if end)

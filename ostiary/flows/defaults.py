@@ -1,128 +1,60 @@
-"""The flows of a new installation, in authentik's names and order."""
+"""Which flows a new installation has, and whether they are there.
 
-from dataclasses import dataclass, field
-from typing import Any
+What they are stands in blueprints. Reading and applying those takes parts that serving never needs, so a child process
+does it, at the first start and whenever one of these flows is gone; a server that finds them all asks one question.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from typing import Final
 
 from sqlalchemy import select
 
-from ostiary.flows.models import Flow, Stage, StageBinding
-from ostiary.flows.stages.types import TYPES
+from ostiary.flows.models import Flow, Stage
 from ostiary.flows.start import AUTHENTICATION, INVALIDATION, SETUP
-from ostiary.storage.models import Installation
-from ostiary.storage.session import Writing
+from ostiary.kit.errors import Unavailable
+from ostiary.storage.session import Database, Reading, Writing
 
-
-@dataclass(frozen=True)
-class DefaultStage:
-    """A stage and its place."""
-
-    order: int
-    name: str
-    type: str
-    config: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class DefaultFlow:
-    """A flow and its stages."""
-
-    slug: str
-    name: str
-    title: str
-    designation: str
-    authentication: str
-    stages: tuple[DefaultStage, ...]
-
-
-_PASSWORD = "default-authentication-password"  # noqa: S105 - a stage's name
-_LOGIN = DefaultStage(100, "default-authentication-login", "user_login")
-
-DEFAULTS = (
-    DefaultFlow(
-        AUTHENTICATION,
-        "Welcome",
-        "Sign in",
-        "authentication",
-        "none",
-        (
-            DefaultStage(
-                10,
-                "default-authentication-identification",
-                "identification",
-                {"password_stage": _PASSWORD},
-            ),
-            DefaultStage(20, _PASSWORD, "password"),
-            _LOGIN,
-        ),
+DEFAULTS: Final[Mapping[str, str]] = {
+    AUTHENTICATION: "default/flow-default-authentication-flow.yaml",
+    INVALIDATION: "default/flow-default-invalidation-flow.yaml",
+    "default-provider-authorization-implicit-consent": (
+        "default/flow-default-provider-authorization-implicit-consent.yaml"
     ),
-    DefaultFlow(
-        INVALIDATION,
-        "Sign out",
-        "Sign out",
-        "invalidation",
-        "none",
-        (DefaultStage(0, "default-invalidation-logout", "user_logout"),),
-    ),
-    DefaultFlow(
-        "default-provider-authorization-implicit-consent",
-        "Authorize application",
-        "Going on to the application",
-        "authorization",
-        "require_authenticated",
-        (),
-    ),
-    DefaultFlow(
-        "default-provider-invalidation-flow",
-        "Sign out of an application",
-        "You have left the application",
-        "invalidation",
-        "none",
-        (),
-    ),
-    DefaultFlow(
-        SETUP,
-        "Initial setup",
-        "Welcome",
-        "stage_configuration",
-        "none",
-        (DefaultStage(10, "initial-setup", "initial_setup"), _LOGIN),
-    ),
-)
+    "default-provider-invalidation-flow": "default/flow-default-provider-invalidation.yaml",
+    SETUP: "default/flow-initial-setup.yaml",
+}
+"""The slug of each → the blueprint that makes it, among those that are shipped."""
+
+SETUP_STAGE: Final = "initial-setup"
 
 
-async def ensure(w: Writing) -> None:
-    """Adds the default flows that are missing. One that exists is left as it is: an administrator may have changed
-    it.
-    """
-    # Servers that start together queue here.
-    await w.execute(select(Installation.id).with_for_update())
-    for default in DEFAULTS:
-        if await w.scalar(select(Flow.id).where(Flow.slug == default.slug)) is not None:
-            continue
-        flow = Flow(
-            slug=default.slug,
-            name=default.name,
-            title=default.title,
-            designation=default.designation,
-            authentication=default.authentication,
+async def missing(r: Reading) -> list[str]:
+    """The slugs of those that are not there. One that exists is as its administrator wants it."""
+    found = set(await r.scalars(select(Flow.slug).where(Flow.slug.in_(DEFAULTS))))
+    return [slug for slug in DEFAULTS if slug not in found]
+
+
+async def ensure_setup_stage(w: Writing) -> None:
+    """The one stage that no blueprint makes: there is never another."""
+    if await w.scalar(select(Stage.id).where(Stage.name == SETUP_STAGE)) is None:
+        w.add(Stage(name=SETUP_STAGE, type="initial_setup", config={}))
+        await w.flush()
+
+
+async def ensure_in_child(database: Database, url: str) -> None:
+    """Makes those that are missing, in a child process. Raises `flows.defaults_failed`, `storage.unreachable`."""
+    async with database.reading() as r:
+        if not await missing(r):
+            return
+    # The address goes through a pipe: it may hold a password, and arguments are visible to every user of the machine.
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ostiary.blueprints.first", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    answer, _ = await child.communicate(url.encode())
+    if child.returncode != 0:
+        raise Unavailable(
+            "flows.defaults_failed",
+            f"A default flow is missing and could not be made: {answer.decode().strip() or 'the log says why.'}",
         )
-        w.add(flow)
-        await w.flush()
-        # The last first, so that those that others refer to are there already.
-        for wanted in reversed(default.stages):
-            stage = await w.scalar(select(Stage).where(Stage.name == wanted.name))
-            if stage is None:
-                stage = Stage(name=wanted.name, type=wanted.type, config=await _config(w, wanted))
-                w.add(stage)
-                await w.flush()
-            w.add(StageBinding(flow_id=flow.id, stage_id=stage.id, order=wanted.order))
-        await w.flush()
-
-
-async def _config(w: Writing, wanted: DefaultStage) -> dict[str, Any]:
-    """What its type stores: a name of another stage becomes that stage's id."""
-    if wanted.type not in TYPES:
-        return dict(wanted.config)
-    named = TYPES[wanted.type].references.keys() & wanted.config.keys()
-    ids = {option: await w.scalar(select(Stage.id).where(Stage.name == wanted.config[option])) for option in named}
-    return TYPES[wanted.type].made({**wanted.config, **ids})

@@ -117,6 +117,18 @@ def test_what_cannot_be_applied_is_not_kept(
     assert expression_of(api, name) is None
 
 
+def test_an_object_says_which_blueprint_it_is_of(api: ApiHouse, managed: ak.ManagedApi) -> None:
+    name = api.unique("whose")
+    managed.managed_blueprints_create(ak.BlueprintInstanceRequest(name=name, content=content(name)))
+    found = ak.PropertymappingsApi(api.client()).propertymappings_provider_scope_list(name=name).results[0]
+    asked = {"model": "authentik_providers_oauth2.scopemapping", "pk": [str(found.pk), "nothing"]}
+    with api.http() as http:
+        answer = http.get("/ostiary/blueprints/owners/", params=asked)
+        assert answer.json() == [{"pk": str(found.pk), "blueprint": name, "kept": True}]
+    with api.http(api.token()) as http:
+        assert http.get("/ostiary/blueprints/owners/", params=asked).status_code == 403
+
+
 def test_two_do_not_have_one_name(api: ApiHouse, managed: ak.ManagedApi) -> None:
     name = api.unique("twice")
     asked = ak.BlueprintInstanceRequest(name=name, content=content(name))

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 LAZY = (
     "fastapi",
     "ostiary.api.app",
+    "ostiary.blueprints.apply",
     "ostiary.objects",
     "httpx2",
     "httpcore2",
