@@ -94,6 +94,7 @@ class Parts:
     impersonation: Impersonation
     policies: Policies
     policy_bindings: PolicyBindings
+    new_passwords: NewPasswords
     reputation: Reputation
     conditions: BoundPolicies
     outgoing: Outgoing
@@ -139,13 +140,14 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
     passwords = Passwords(min_length=settings.passwords.min_length)
     outgoing = Outgoing(private_networks=settings.outgoing.private_networks)
     leaks = Leaks(fetch=lambda url, limit: outgoing.get(url, limit=limit))
-    passwords.judges.append(NewPasswords(database=database, leaks=leaks).judge)
+    new_passwords = NewPasswords(database=database, leaks=leaks)
+    passwords.judges.append(new_passwords.judge)
     users = Users(database=database, clock=clock, passwords=passwords)
     groups = Groups(database=database, clock=clock)
     roles = Roles(database=database, clock=clock)
     tokens = Tokens(database=database, clock=clock, secrets=secrets)
     keyring = Keyring(database=database, clock=clock, secrets=secrets, longest_token=_LONGEST_TOKEN)
-    reputation = Reputation(clock=clock, secrets=secrets)
+    reputation = Reputation(database=database, clock=clock, secrets=secrets)
     conditions = BoundPolicies(database=database, clock=clock, reputation=reputation)
     flows = flow_verbs(database=database, clock=clock, conditions=conditions)
     flows.uses.others.append(uses_of_flow)
@@ -201,6 +203,7 @@ async def build(settings: Settings, clock: Clock | None = None) -> Parts:
         impersonation=Impersonation(database=database, clock=clock, sessions=sessions),
         policies=Policies(database=database, clock=clock),
         policy_bindings=PolicyBindings(database=database, clock=clock, bindable=(APPLICATIONS, *bindables(flows.uses))),
+        new_passwords=new_passwords,
         reputation=reputation,
         outgoing=outgoing,
         mappings=Mappings(database=database, clock=clock),

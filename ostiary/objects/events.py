@@ -26,6 +26,7 @@ _LABELS: Final[Mapping[str, str]] = {
     "outpost": "authentik_outposts.outpost",
     "policy": "authentik_policies_expression.expressionpolicy",
     "policy_binding": "authentik_policies.policybinding",
+    "reputation": "authentik_policies_reputation.reputation",
     "property_mapping": "authentik_providers_oauth2.scopemapping",
     "proxy_provider": "authentik_providers_proxy.proxyprovider",
     "role": "authentik_rbac.role",

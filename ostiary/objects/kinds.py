@@ -11,7 +11,16 @@ from ostiary.objects.groups import Groups
 from ostiary.objects.initial_permissions import InitialPermissionsKind
 from ostiary.objects.kind import Kind
 from ostiary.objects.outposts import OutpostKind
+from ostiary.objects.policies import (
+    AllPolicies,
+    EventMatcherPolicies,
+    ExpressionPolicies,
+    PasswordPolicies,
+    ReputationPolicies,
+)
+from ostiary.objects.policy_bindings import PolicyBindingKind
 from ostiary.objects.proxy_providers import AllProviders, ProxyProviders
+from ostiary.objects.reputation_scores import ReputationScores
 from ostiary.objects.roles import Roles
 from ostiary.objects.rooms import Rooms
 from ostiary.objects.scope_mappings import AllMappings, ScopeMappings
@@ -53,6 +62,13 @@ def all_kinds(rooms: Rooms) -> Kinds:
         Applications(rooms.database, rooms.clock, rooms.applications),
         ProxyProviders(rooms.database, rooms.providers),
         ScopeMappings(rooms.mappings),
+        AllPolicies(rooms.policies),
+        ExpressionPolicies(rooms.policies),
+        PasswordPolicies(rooms.policies),
+        ReputationPolicies(rooms.policies),
+        EventMatcherPolicies(rooms.policies),
+        PolicyBindingKind(rooms.policy_bindings, rooms.policies),
+        ReputationScores(rooms.reputation),
         Users(users=rooms.users, groups=rooms.groups, roles=rooms.roles),
         Groups(groups=rooms.groups, roles=rooms.roles),
         Tokens(database=rooms.database, clock=rooms.clock, tokens=rooms.tokens),

@@ -76,7 +76,7 @@ async def shown_users(
             "date_joined": user.created,
             "is_superuser": user.id in powerful,
             "groups": [group.id for group in groups.get(user.id, ())],
-            "groups_obj": [_partial_group(group) for group in groups.get(user.id, ())] if groups_obj else None,
+            "groups_obj": [partial_group(group) for group in groups.get(user.id, ())] if groups_obj else None,
             "roles": [role.id for role in roles.get(user.id, ())],
             "roles_obj": [shown_role(role) for role in roles.get(user.id, ())] if roles_obj else None,
             "email": user.email,
@@ -98,7 +98,22 @@ def shown_role(role: Role) -> dict[str, Any]:
     return {"pk": role.id, "name": role.name}
 
 
-def _partial_group(group: Group) -> dict[str, Any]:
+def partial_user(user: User) -> dict[str, Any]:
+    """A user within another object."""
+    return {
+        "pk": user.id,
+        "username": user.username,
+        "name": user.name,
+        "is_active": user.is_active,
+        "last_login": user.last_login,
+        "email": user.email,
+        "attributes": user.attributes,
+        "uid": user.uuid,
+    }
+
+
+def partial_group(group: Group) -> dict[str, Any]:
+    """A group within another object."""
     return {
         "pk": group.id,
         "num_pk": num_pk(group.id),

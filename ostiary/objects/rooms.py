@@ -19,6 +19,10 @@ from ostiary.kit.clock import Clock
 from ostiary.mappings.registry import Mappings
 from ostiary.outposts.connections import ServiceConnections
 from ostiary.outposts.registry import Outposts
+from ostiary.policies.bindings import PolicyBindings
+from ostiary.policies.new_passwords import NewPasswords
+from ostiary.policies.registry import Policies
+from ostiary.policies.reputation import Reputation
 from ostiary.sessions.impersonation import Impersonation
 from ostiary.sessions.lifecycle import Sessions
 from ostiary.simulation.jobs import Simulations
@@ -61,6 +65,18 @@ class Rooms(Protocol):
 
     @property
     def impersonation(self) -> Impersonation: ...
+
+    @property
+    def policies(self) -> Policies: ...
+
+    @property
+    def policy_bindings(self) -> PolicyBindings: ...
+
+    @property
+    def new_passwords(self) -> NewPasswords: ...
+
+    @property
+    def reputation(self) -> Reputation: ...
 
     @property
     def mappings(self) -> Mappings: ...

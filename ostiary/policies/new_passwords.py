@@ -1,7 +1,8 @@
 """Judges every new password by all password policies there are."""
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -31,20 +32,23 @@ class NewPasswords:
             query = select(Policy.name, Policy.config).where(Policy.type == "password").order_by(Policy.name)
             stored = [(name, config) for name, config in await r.execute(query)]
         for name, config in stored:
-            try:
-                rules = PasswordRules.read(config)
-                lacks = rules.lacks(password)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise InvalidInput(
-                    "password.policy_unreadable",
-                    f"{field}: the policy {name} cannot be read, so no new password can be judged; tell an"
-                    " administrator.",
-                    field=field,
-                ) from error
-            why = f"it needs {', '.join(lacks)}." if lacks else await self._more(rules, password)
-            if why:
-                said = f"{rules.error_message.rstrip()} ({why.rstrip('.')})" if rules.error_message else why
-                raise InvalidInput("password.policy", f"{field}: {said}", field=field)
+            await self.ask(name, config, password, field)
+
+    async def ask(self, name: str, config: Mapping[str, Any], password: str, field: str) -> None:
+        """The same of one policy."""
+        try:
+            rules = PasswordRules.read(config)
+            lacks = rules.lacks(password)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(
+                "password.policy_unreadable",
+                f"{field}: the policy {name} cannot be read, so no new password can be judged; tell an administrator.",
+                field=field,
+            ) from error
+        why = f"it needs {', '.join(lacks)}." if lacks else await self._more(rules, password)
+        if why:
+            said = f"{rules.error_message.rstrip()} ({why.rstrip('.')})" if rules.error_message else why
+            raise InvalidInput("password.policy", f"{field}: {said}", field=field)
 
     async def _more(self, rules: PasswordRules, password: str) -> str:
         if rules.score is not None:

@@ -106,8 +106,7 @@ class Policies:
                 times = "once" if flows == 1 else f"{flows} times"
                 raise Conflict(
                     "policy.in_use",
-                    f"policy: {policy.name} is bound to flows or stages ({times}); take those bindings away first.",
-                    field="policy",
+                    f"{policy.name} is bound to flows or stages ({times}); take those bindings away first.",
                 )
             bindings = await uses(w, policy)
             await w.delete(policy)

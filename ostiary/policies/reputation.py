@@ -18,7 +18,10 @@ from ostiary.directory.credentials import Attempt
 from ostiary.directory.lockout import UNREADABLE, network_of
 from ostiary.directory.models import User
 from ostiary.directory.usernames import folded
+from ostiary.events.catalog import Action
+from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
+from ostiary.kit.errors import NotFound
 from ostiary.kit.expressions import Failed
 from ostiary.policies import fields
 from ostiary.policies.engine import Standing
@@ -26,10 +29,11 @@ from ostiary.policies.fields import Fields
 from ostiary.policies.models import ReputationScore
 from ostiary.storage.base import Instant
 from ostiary.storage.secrets import Secrets
-from ostiary.storage.session import Reading, Writing
+from ostiary.storage.session import Database, Reading, Writing
 from ostiary.system.registry import current
 
 LIFETIME: Final = timedelta(seconds=86_400)
+ROOM: Final = "policies"
 _PURPOSE = "reputation"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SMALLEST, _LARGEST = -(2**31), 2**31 - 1
@@ -77,7 +81,8 @@ class ReputationPolicy:
 class Reputation:
     """Keeps the scores."""
 
-    def __init__(self, *, clock: Clock, secrets: Secrets) -> None:
+    def __init__(self, *, database: Database, clock: Clock, secrets: Secrets) -> None:
+        self._database = database
         self._clock = clock
         self._secrets = secrets
 
@@ -105,6 +110,16 @@ class Reputation:
                 set_={"score": case((raised < low, low), (raised > high, high), else_=raised), **values},
             )
         )
+
+    async def forget(self, score_id: str, *, by: Actor) -> None:
+        """Takes a score away, so that a name begins anew at an address."""
+        async with self._database.writing() as w:
+            score = await w.get(ReputationScore, score_id)
+            if score is None:
+                raise NotFound("reputation.not_found", "There is no such score.")
+            await w.delete(score)
+            about = {"name": score.identifier, "ip": score.ip, "score": score.score}
+            await record(w, self._clock, Action.MODEL_DELETED, ROOM, by, model="reputation", **about)
 
     def subject(self, user: User | None, typed: str) -> str:
         """The key of a name: the account, or what nobody has."""

@@ -43,7 +43,7 @@ class Door:
     def __init__(self, built: House) -> None:
         self.house, self.clock, self.database = built, built.clock, built.database
         self.policies = Policies(database=built.database, clock=built.clock)
-        self.reputation = Reputation(clock=built.clock, secrets=built.secrets)
+        self.reputation = Reputation(database=built.database, clock=built.clock, secrets=built.secrets)
         conditions = BoundPolicies(database=built.database, clock=built.clock, reputation=self.reputation)
         self.uses = Uses(conditions=conditions)
         self.bindings = PolicyBindings(database=built.database, clock=built.clock, bindable=bindables(self.uses))

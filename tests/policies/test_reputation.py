@@ -25,7 +25,7 @@ class Sign:
     """Counts sign-ins, and tells what they come to."""
 
     def __init__(self, database: Database, clock: FakeClock, secrets: Secrets) -> None:
-        self.reputation = Reputation(clock=clock, secrets=secrets)
+        self.reputation = Reputation(database=database, clock=clock, secrets=secrets)
         self.database, self.clock = database, clock
 
     async def ins(self, user: User | None, *, good: bool, times: int = 1, at: Attempt = HERE, typed: str = "x") -> None:

@@ -232,6 +232,8 @@ HELPER: dict[str, Attack] = {
 
 # What superusers may not do either, and why.
 NOBODY = {
+    "delete a policy that a flow asks": "nobody does: its bindings go first",
+    "delete it among all": "nobody does: its bindings go first",
     "have one mailed": "nothing is mailed yet",
     "act as a superuser": "that needs a login; it has a test of its own",
     "acting as who may more": "that needs a login; it has a test of its own",
