@@ -196,3 +196,17 @@ def test_an_application_says_which_brands_send_people_to_it(api: ApiHouse, brand
     assert [(one.model_name, one.name, one.action) for one in uses] == [("brand", made.domain, "set_null")]
     brands.core_applications_destroy(slug)
     assert brands.core_brands_retrieve(made.brand_uuid).default_application is None
+
+
+def test_a_flow_says_which_brands_lead_to_it_and_stays(api: ApiHouse, brands: ak.CoreApi) -> None:
+    flows = ak.FlowsApi(api.client())
+    slug = api.unique("lost")
+    flow = flows.flows_instances_create(
+        ak.FlowRequest(name=slug, slug=slug, title=slug, designation=ak.FlowDesignationEnum.RECOVERY)
+    )
+    made = brands.core_brands_create(ak.BrandRequest(domain=domain(api), flow_recovery=flow.pk))
+    uses = flows.flows_instances_used_by_list(slug)
+    assert [(one.app, one.model_name, one.pk) for one in uses] == [("authentik_brands", "brand", str(made.brand_uuid))]
+    assert called(lambda: flows.flows_instances_destroy(slug))[0] == 409
+    brands.core_brands_destroy(made.brand_uuid)
+    flows.flows_instances_destroy(slug)
