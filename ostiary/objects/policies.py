@@ -218,7 +218,9 @@ class AnyPolicies(Kind):
     async def create(self, values: Mapping[str, Any], by: Actor) -> str:
         given = _without_logging(values)
         if self.of_type is None:
-            raise NotImplementedError("policies are made as what they are")
+            raise InvalidInput(
+                "policy.type_unknown", "Policies are made as what they are, such as an expression policy."
+            )
         return (await self._policies.make(self.of_type, given.pop("name"), given, by=by)).id
 
     async def update(self, row: Any, values: Mapping[str, Any], by: Actor) -> None:
