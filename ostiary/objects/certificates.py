@@ -107,6 +107,9 @@ class CertificateKind(Kind):
     async def delete(self, row: Any, by: Actor) -> None:
         await self._certificates.delete(row.id, by=by)
 
+    async def unshown(self, r: Reading, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        return [{"certificate_data": row.certificate} for row in rows]
+
     async def holds(self, r: Reading, row: Any, name: str, value: Any) -> bool:
         if name == "certificate_data":
             return bool(row.certificate == value)

@@ -16,6 +16,7 @@ from ostiary.blueprints.report import as_json
 from ostiary.blueprints.values import Outside
 from ostiary.directory.passwords import Passwords
 from ostiary.events.record import COMMAND
+from ostiary.keys.certificates import certificates
 from ostiary.objects.kind import Kind
 from ostiary.objects.kinds import all_kinds
 from ostiary.parts import Parts, build
@@ -97,6 +98,10 @@ def sources(*texts: str, **environment: str) -> list[Source]:
 
 
 async def fill(parts: Parts) -> Outcome:
+    async with parts.database.reading() as r:
+        fresh = not await certificates(r)
+    if fresh:
+        await parts.certificates.generate("wiki.example.com", validity_days=30, algorithm="ecdsa", by=COMMAND)
     texts = [file.read_text() for file in EXAMPLES]
     return await room(parts).apply(sources(PEOPLE, *texts), by=COMMAND)
 
@@ -130,6 +135,8 @@ async def test_an_export_holds_each_object_once_and_no_secret(parts: Parts) -> N
     assert "a good password" not in text
     assert "    # password is a secret and left out\n" in text
     assert "    # key is a secret and left out\n" in text
+    assert "BEGIN CERTIFICATE" in text
+    assert "PRIVATE KEY" not in text
 
 
 async def test_passwords_and_keys_are_set_once_and_never_shown(parts: Parts) -> None:
