@@ -53,6 +53,18 @@ entries:
   - model: authentik_core.token
     identifiers: {identifier: jane-token}
     attrs: {user: !KeyOf jane, expiring: false, key: !Env [JANE_KEY, 0123456789012345678901234567890123456789]}
+  - model: authentik_policies_expression.expressionpolicy
+    id: office
+    identifiers: {name: office-hours}
+    attrs: {expression: "now.getHours() < 18"}
+  - model: authentik_core.application
+    id: lamp
+    identifiers: {slug: lamp}
+    attrs: {name: Lamp}
+  - model: authentik_policies.policybinding
+    identifiers: {target: !KeyOf lamp, policy: !KeyOf office, order: 0}
+  - model: authentik_policies.policybinding
+    identifiers: {target: !KeyOf lamp, user: !KeyOf jane, order: 1}
   - model: authentik_providers_oauth2.scopemapping
     identifiers: {name: team}
     attrs: {scope_name: X-Team, expression: user.email}
@@ -162,3 +174,23 @@ def test_every_model_that_can_be_made_can_be_declared(parts: Parts) -> None:
         if type(kind).create is not Kind.create and label not in APART:
             assert declarative(kind)
             assert kind.identifiers, f"{label} cannot be found again by what people call it"
+
+
+async def test_the_worked_example_is_one_application_with_provider_group_and_binding(parts: Parts) -> None:
+    example = (ROOT / "examples" / "blueprints" / "wiki.yaml").read_text()
+    outcome = await room(parts).apply(sources(example), by=COMMAND)
+    assert [(change.action, change.model, change.name) for change in outcome.changes] == [
+        ("create", "authentik_core.group", "wiki-writers"),
+        ("create", "authentik_providers_proxy.proxyprovider", "wiki"),
+        ("create", "authentik_core.application", "Wiki"),
+        ("create", "authentik_policies.policybinding", "Wiki → wiki-writers"),
+    ]
+    assert (await room(parts).plan(sources(example), by=COMMAND)).changes == []
+    moved = await room(parts).plan(sources(example.replace("example.com", "example.org")), by=COMMAND)
+    assert [[vars_of(field) for field in change.fields] for change in moved.changes] == [
+        [("external_host", "https://wiki.example.com", "https://wiki.example.org")]
+    ]
+
+
+def vars_of(field: Any) -> tuple[Any, ...]:
+    return field.name, field.old, field.new
