@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from ostiary.api.generic import Generic, found
 from ostiary.api.operations import Asking, Operations, able, holding
+from ostiary.blueprints.export import Export
 from ostiary.flows.diagram import diagram
+from ostiary.objects.flow_parts import belonging
 from ostiary.objects.kind import CHANGE
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
@@ -63,6 +66,25 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
             row = await found(r, flows, slug, asking)
             base_url = (await rooms.system.shown(r))["base_url"]
         return {"link": f"{base_url}/if/flow/{quote(row.slug)}/"}
+
+    yaml = {200: {"content": {"text/yaml": {"schema": {"type": "string"}}}}}
+
+    @operation(
+        "{slug}/export/ export_retrieve",
+        who=holding("authentik_flows.export_flow"),
+        response_class=Response,
+        responses=yaml,
+    )
+    async def exported(slug: str, asking: Asking) -> Response:
+        """The flow with its stages and their places, as a blueprint."""
+        async with database.reading() as r:
+            row = await found(r, flows, slug, asking)
+            text = await Export(kinds).written(r, only=await belonging(r, row))
+        return Response(
+            text,
+            media_type="text/yaml",
+            headers={"Content-Disposition": f'attachment; filename="{row.slug}.yaml"'},
+        )
 
     Generic(operations, database, flows, path="/flows/instances/", prefix="flows_instances", key="slug")
     Generic(

@@ -67,9 +67,14 @@ class Export:
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self._kinds = kinds
 
-    async def written(self, r: Reading, models: Sequence[str] = ()) -> str:
-        """The file. Raises `blueprint.model_unknown`."""
-        objects = await self._objects(r, models)
+    async def written(
+        self, r: Reading, models: Sequence[str] = (), *, only: Mapping[str, Sequence[Any]] | None = None
+    ) -> str:
+        """The file: all that there is, what is of these models, or ``only`` the objects of these primary keys by model.
+
+        Raises `blueprint.model_unknown`.
+        """
+        objects = await self._objects(r, models or tuple(only or ()), only or {})
         await self._beside(r, objects)
         for one in objects.values():
             self._describe(one)
@@ -97,7 +102,9 @@ class Export:
             parts.append("  []\n")
         return "".join(parts)
 
-    async def _objects(self, r: Reading, models: Sequence[str]) -> dict[str, _Object]:
+    async def _objects(
+        self, r: Reading, models: Sequence[str], only: Mapping[str, Sequence[Any]]
+    ) -> dict[str, _Object]:
         wanted = [kind for kind in self._kinds.values() if declarative(kind)]
         if models:
             wanted = []
@@ -116,7 +123,7 @@ class Export:
         found: dict[str, _Object] = {}
         for rank, kind in enumerate(wanted):
             field_, values = PASSING.get(kind.words.label, ("", frozenset()))
-            async for shown in self._shown(r, kind):
+            async for shown in self._shown(r, kind, only.get(kind.words.label)):
                 needed = LOST.get(kind.words.label)
                 if shown.get(field_) in values or (needed and all(shown[name] is None for name in needed)):
                     continue

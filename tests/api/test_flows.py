@@ -155,6 +155,25 @@ def test_a_flow_is_drawn_and_told_where_it_runs(api: ApiHouse, flows: ak.FlowsAp
     flows.flows_instances_cache_clear_create()
 
 
+def test_a_flow_is_exported_as_a_blueprint_that_says_it_whole(api: ApiHouse, flows: ak.FlowsApi) -> None:
+    text = flows.flows_instances_export_retrieve(SIGN_IN).decode()
+    names = [line.removeprefix("- model: ") for line in text.splitlines() if line.startswith("- model: ")]
+    assert sorted(names) == [
+        "authentik_flows.flow",
+        *["authentik_flows.flowstagebinding"] * 3,
+        "authentik_stages_identification.identificationstage",
+        "authentik_stages_password.passwordstage",
+        "authentik_stages_user_login.userloginstage",
+    ]
+    assert f"slug: {SIGN_IN}" in text
+    assert "password_stage: !KeyOf" in text
+    assert "initial-setup" not in text
+    reader = ak.FlowsApi(api.client(api.token("authentik_flows.view_flow")))
+    assert called(lambda: reader.flows_instances_export_retrieve(SIGN_IN))[0] == 403
+    allowed = ak.FlowsApi(api.client(api.token("authentik_flows.view_flow", "authentik_flows.export_flow")))
+    assert allowed.flows_instances_export_retrieve(SIGN_IN).decode() == text
+
+
 def test_only_superusers_change_flows_and_roles_give_sight(api: ApiHouse) -> None:
     reader = ak.FlowsApi(api.client(api.token("authentik_flows.view_flow", "authentik_flows.change_flow")))
     assert reader.flows_instances_retrieve(SIGN_IN).slug == SIGN_IN
