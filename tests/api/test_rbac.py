@@ -363,3 +363,12 @@ def test_initial_permissions_are_no_way_up(api: ApiHouse, rbac: ak.RbacApi) -> N
     }.items():
         assert code(call) == (403, "permission.raises"), name
     delegate.rbac_initial_permissions_destroy(mine.pk)
+
+
+def test_what_somebody_may_open_is_told_to_whoever_may_know(api: ApiHouse) -> None:
+    open_to_all = api.run(api.parts.applications.create(api.unique("app"), access="everyone", by=COMMAND))
+    jane = user(api)
+    for held, status in (((VIEW,), 400), ((VIEW, "authentik_core.view_user_applications"), 200)):
+        with api.http(api.token(*held)) as http:
+            answer = http.get(f"/core/applications/{open_to_all.slug}/check_access/", params={"for_user": jane})
+            assert answer.status_code == status, answer.text

@@ -1,7 +1,9 @@
 import re
+from pathlib import Path
 
 import pytest
 
+import ostiary
 from ostiary.directory.codenames import (
     MODELS,
     PERMISSIONS,
@@ -54,6 +56,15 @@ def test_a_role_holds_only_what_has_an_effect(codename: str, single: bool, code:
             permission(codename, of_one_object=single)
         assert refused.value.code == code
         assert refused.value.field == "permissions"
+
+
+def test_every_special_permission_is_asked_for_somewhere() -> None:
+    root = Path(ostiary.__file__).parent
+    texts = [file.read_text() for file in root.rglob("*.py") if file.name != "codenames.py"]
+    special = {f"{model.app}.{short}" for model in MODELS.values() for short in model.special}
+    silent = {codename for codename in special if not any(f'"{codename}"' in text for text in texts)}
+    # This one is told to clients at /core/users/me/, which show their administration by it.
+    assert silent == {"authentik_rbac.access_admin_interface"}
 
 
 def test_no_role_can_hold_what_makes_superusers() -> None:
