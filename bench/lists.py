@@ -57,7 +57,7 @@ def lists(directory: Path, *, quick: bool) -> list[Line]:
 def _measured(directory: Path, database: str, name: str, count: int) -> Iterator[Line]:
     token = random.token_urlsafe(32)
     installation = Installation(directory, database)
-    asyncio.run(_fill(installation, token))
+    filled(installation, token, people=PEOPLE, applications=APPLICATIONS, groups=GROUPS)
     section = f"{name}: {PEOPLE:,} people, {APPLICATIONS:,} applications"
     with installation.served() as server:
         idle = memory(server.pid)[0]
@@ -73,7 +73,12 @@ def _measured(directory: Path, database: str, name: str, count: int) -> Iterator
         yield Line(section, "memory after these calls", memory(server.pid)[0], "MB")
 
 
-async def _fill(installation: Installation, token: str) -> None:
+def filled(installation: Installation, token: str, *, people: int, applications: int, groups: int) -> None:
+    """So many of each, everybody in one group; and a token of the administrator."""
+    asyncio.run(_fill(installation, token, people, applications, groups))
+
+
+async def _fill(installation: Installation, token: str, people: int, applications: int, groups: int) -> None:
     parts = await build(installation.settings)
     now = time.time_ns() // 1000
     try:
@@ -85,16 +90,16 @@ async def _fill(installation: Installation, token: str) -> None:
                 _PEOPLE,
                 (
                     {"uuid": _uuid(n), "name": f"person-{n}", "mail": f"person-{n}@bench.example", "now": now}
-                    for n in range(PEOPLE)
+                    for n in range(people)
                 ),
             ),
             (
                 "INSERT INTO groups (id, name, is_superuser, attributes) VALUES (:uuid, :name, false, '{}')",
-                ({"uuid": _uuid(n), "name": f"group-{n}"} for n in range(GROUPS)),
+                ({"uuid": _uuid(n), "name": f"group-{n}"} for n in range(groups)),
             ),
             (
                 _APPLICATIONS,
-                ({"uuid": _uuid(n), "name": f"app-{n}", "now": now} for n in range(APPLICATIONS)),
+                ({"uuid": _uuid(n), "name": f"app-{n}", "now": now} for n in range(applications)),
             ),
         ):
             batch: list[dict[str, Any]] = []
@@ -109,8 +114,9 @@ async def _fill(installation: Installation, token: str) -> None:
             await w.execute(
                 text(
                     "INSERT INTO memberships (user_id, group_id) SELECT u.id, g.id FROM users u JOIN groups g "
-                    "ON g.name = 'group-' || (u.id % 1000)"
-                )
+                    "ON g.name = 'group-' || (u.id % :groups)"
+                ),
+                {"groups": groups},
             )
             await w.execute(text("ANALYZE"))
     finally:

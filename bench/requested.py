@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from bench.api import api as measured_api
 from bench.dialects import dialects as measured_dialects
 from bench.growth import growth as measured_growth
 from bench.lists import lists as measured_lists
@@ -51,6 +52,18 @@ def simulate(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
     return Run("simulate", lines=tuple(lines), machine=this_machine(rounds))
 
 
+def api(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
+    return Run("api", lines=tuple(measured_api(directory, calls=2_000 if quick else 100_000)), machine=this_machine(1))
+
+
 REQUESTED: Final[Mapping[str, Callable[..., Run]]] = MappingProxyType(
-    {"peers": peers, "proxies": proxies, "dialects": dialects, "growth": growth, "simulate": simulate, "lists": lists}
+    {
+        "peers": peers,
+        "proxies": proxies,
+        "dialects": dialects,
+        "growth": growth,
+        "simulate": simulate,
+        "lists": lists,
+        "api": api,
+    }
 )
