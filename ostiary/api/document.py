@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from ostiary.api.operations import ANYONE, PREFIX, Operations
 
 FILE: Final = Path(__file__).parent / "openapi.json"
 
-_VALIDATION_ERROR: Final = {
+_VALIDATION_ERROR: Final[Mapping[str, Any]] = {
     "type": "object",
     "title": "ValidationError",
     "description": "What was wrong, by field; what is wrong with the whole stands under non_field_errors.",
@@ -23,7 +24,7 @@ _VALIDATION_ERROR: Final = {
     },
     "additionalProperties": {},
 }
-_GENERIC_ERROR: Final = {
+_GENERIC_ERROR: Final[Mapping[str, Any]] = {
     "type": "object",
     "title": "GenericError",
     "properties": {
