@@ -199,7 +199,13 @@ def _simulate(operations: Operations, rooms: Rooms) -> None:
     simulations = rooms.simulations
 
     @operations.operation(
-        "POST", "/ostiary/simulate/", "ostiary_simulate_create", who=SUPERUSER, tag="ostiary", answers=SimulationShown
+        "POST",
+        "/ostiary/simulate/",
+        "ostiary_simulate_create",
+        who=SUPERUSER,
+        tag="ostiary",
+        answers=SimulationShown,
+        responses={202: {"model": SimulationShown, "description": "It goes on; ask again."}},
     )
     async def start(asking: Asking, body: SimulationRequest, response: Response) -> dict[str, Any]:
         asked = Asked([Draft("the request", body.text())], by=asking.actor, each=body.names, most=_MOST)

@@ -17,7 +17,7 @@ from typing import Any
 
 from ostiary.access.rehearsal import Rehearsal, rehearse
 from ostiary.events.record import Actor
-from ostiary.kit.errors import OstiaryError, Unavailable
+from ostiary.kit.errors import InvalidInput, OstiaryError, Unavailable
 from ostiary.parts import Parts, build
 from ostiary.policies.engine import Question
 from ostiary.simulation.report import report
@@ -117,11 +117,19 @@ def _sources(drafts: Sequence[Mapping[str, Any]]) -> list[Any]:
 
     return [
         Source(
-            read(one["name"], one["text"].encode("utf-8", "surrogateescape")),
+            read(one["name"], _bytes(one["text"])),
             Outside(one["environment"], None if one["directory"] is None else Path(one["directory"])),
         )
         for one in drafts
     ]
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        # A file that is not UTF-8 comes with its bytes escaped; the reader says so.
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InvalidInput("blueprint.unreadable", "The blueprint holds half a character.") from error
 
 
 def _say(**line: Any) -> None:

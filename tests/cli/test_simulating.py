@@ -6,7 +6,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from ostiary.cli import simulating
-from ostiary.kit.errors import Unavailable
+from ostiary.kit.errors import InvalidInput, Unavailable
 from tests.clock import FakeClock
 
 
@@ -27,3 +27,10 @@ async def test_a_change_that_met_another_s_is_rehearsed_anew_on_a_server(
     with pytest.raises(Unavailable):
         await simulating._rehearsed(parts, {"drafts": [], "by": [None, "cli", None], "each": 1, "most": 1})
     assert len(tried) == attempts
+
+
+def test_half_a_character_is_refused_and_bytes_that_are_no_text_are_the_reader_s_to_refuse() -> None:
+    draft = {"name": "a.yaml", "environment": None, "directory": None}
+    for text in ("\ud800", "\udcff", "a\0b"):
+        with pytest.raises(InvalidInput):
+            simulating._sources([{**draft, "text": text}])
