@@ -115,6 +115,7 @@ MODELS: Final[Mapping[str, Model]] = {
             "Flow",
             _VIEW,
             special={
+                "export_flow": "Can export a Flow",
                 "inspect_flow": "Can inspect a Flow's execution",
                 "view_flow_cache": "View Flow's cache metrics",
                 "clear_flow_cache": "Clear Flow's cache metrics",
