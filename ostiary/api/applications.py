@@ -1,6 +1,6 @@
 """``/core/applications/``: what is protected, and whether somebody may open it."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Query
 
@@ -9,12 +9,11 @@ from ostiary.api.generic import Generic, found
 from ostiary.api.operations import SIGNED_IN, Asking, Operations
 from ostiary.api.policy_results import PolicyTestResult
 from ostiary.kit.errors import InvalidInput
+from ostiary.objects.applications import VIEW_THEIRS
 from ostiary.objects.kind import VIEW, Key
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
 from ostiary.policies.engine import Question
-
-_THEIRS: Final = "authentik_core.view_user_applications"
 
 
 def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
@@ -47,7 +46,7 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
             if for_user is not None and for_user != asking.user_id:
                 # What lets somebody in is told to those who may see both, or all that this person may open.
                 seen = asking.may.may(applications.codename(VIEW), application.id)
-                if not seen and not asking.may.may(_THEIRS, for_user):
+                if not seen and not asking.may.may(VIEW_THEIRS, for_user):
                     raise InvalidInput(
                         "application.for_user", "for_user: you may ask about yourself only.", field="for_user"
                     )

@@ -152,6 +152,7 @@ class Generic:
                 visible = await kind.visible(r, asking)
                 if visible is not None:
                     query = query.where(visible)
+                query = query.where(*await kind.looking(r, asking, given))
                 page = query.order_by(*ordered(kind, ordering)).limit(asked.page_size).offset(asked.offset)
                 rows = (await r.scalars(page)).all()
                 count = asked.offset + len(rows)
@@ -173,6 +174,8 @@ class Generic:
         ]
         for name, one in kind.filters.items():
             parameters.append(_keyword(name, Annotated[one.type | None, Query()], None))
+        for name, type_ in kind.questions.items():
+            parameters.append(_keyword(name, Annotated[type_ | None, Query()], None))
         parameters += self._flags()
         return _signed(handler, parameters)
 

@@ -4,19 +4,20 @@ Whoever may view applications sees all of them; everybody else those that they m
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select, true
 
 from ostiary.access.openable import openable
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.applications.registry import Applications as Verbs
 from ostiary.brands.models import Brand
+from ostiary.directory.models import User
 from ostiary.events.record import Actor
 from ostiary.kit.clock import Clock
-from ostiary.kit.errors import InvalidInput
+from ostiary.kit.errors import InvalidInput, Refused
 from ostiary.objects.kind import (
     VIEW,
     Caller,
@@ -34,6 +35,8 @@ from ostiary.objects.proxy_providers import ProviderShown, providers_shown
 from ostiary.policies.models import PolicyBinding
 from ostiary.storage.session import Database, Reading
 from ostiary.system.registry import current
+
+VIEW_THEIRS: Final = "authentik_core.view_user_applications"
 
 # authentik's name → ours.
 _NAMES: Mapping[str, str] = {
@@ -74,6 +77,11 @@ class ApplicationRequest(Fields):
     access: Literal["everyone", "bound"] = "everyone"
     enabled: bool = True
     contact: str = ""
+
+
+def _with_launch_url(wanted: bool) -> Any:
+    has = or_(Application.launch_url != "", Application.provider_id.is_not(None))
+    return has if wanted else true()
 
 
 class Application_(Shown):  # noqa: N801 - the model has the plain name
@@ -128,9 +136,10 @@ class Applications(Kind):
         "meta_description": equals(Application.description),
         "meta_launch_url": equals(Application.launch_url),
         "meta_publisher": equals(Application.publisher),
+        "only_with_launch_url": Filter(bool, _with_launch_url),
     }
+    questions: ClassVar[Mapping[str, Any]] = {"for_user": Key, "superuser_full_list": bool}
     ours = frozenset({"access", "enabled", "contact"})
-    flags: ClassVar[Mapping[str, bool]] = {"superuser_full_list": True, "only_with_launch_url": False}
     identifiers: ClassVar = {"slug": Application.slug, "name": Application.name}
     renamed: ClassVar[Mapping[str, str]] = {ours: theirs for theirs, ours in _NAMES.items() if ours != theirs}
 
@@ -144,6 +153,22 @@ class Applications(Kind):
             return self.allowed(VIEW, caller)
         mine = await openable(r, caller.user_id, self._clock.now(), caller.actor.client_ip or "")
         return Application.id.in_({*mine, *caller.may.objects_of(self.codename(VIEW))})
+
+    async def looking(self, r: Reading, caller: Caller, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        """``for_user`` are those that this person may open; ``superuser_full_list=false`` those that the caller may."""
+        now = self._clock.now()
+        conditions: list[ColumnElement[bool]] = []
+        for_user = given.get("for_user")
+        if for_user is not None:
+            if for_user != caller.user_id and not caller.may.may(VIEW_THEIRS, for_user):
+                raise Refused("api.not_allowed", f"To ask what somebody else may open needs {VIEW_THEIRS}.")
+            if await r.get(User, for_user) is None:
+                raise InvalidInput("user.not_found", "for_user: there is no user of that id.", field="for_user")
+            conditions.append(Application.id.in_(await openable(r, for_user, now)))
+        if given.get("superuser_full_list") is False and caller.user_id is not None:
+            mine = await openable(r, caller.user_id, now, caller.actor.client_ip or "")
+            conditions.append(Application.id.in_(mine))
+        return conditions
 
     async def read(
         self, r: Reading, rows: Sequence[Any], caller: Caller, flags: Mapping[str, bool]

@@ -188,6 +188,8 @@ class Kind:
     default_order: ClassVar[str] = ""
     """What lists are ordered by where nobody says, if it is not the first, such as ``-created``."""
     filters: ClassVar[Mapping[str, Filter]] = {}
+    questions: ClassVar[Mapping[str, Any]] = {}
+    """Query parameters of a list with their types that are no mere condition; `looking` answers them."""
     identifiers: ClassVar[Mapping[str, Any]] = {}
     """Name → column by which a blueprint may find an object, besides ``pk``."""
     owner: ClassVar[Any] = None
@@ -247,6 +249,10 @@ class Kind:
     def narrowing(self, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
         """The conditions of the filters that were given; a kind whose filters speak of each other says how."""
         return [one.condition(given[name]) for name, one in self.filters.items() if given.get(name) is not None]
+
+    async def looking(self, r: Reading, caller: Caller, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        """The conditions of ``questions`` that were given, for which the database is asked first."""
+        return []
 
     def searching(self, text: str) -> ColumnElement[bool]:
         """What a search for this text finds."""

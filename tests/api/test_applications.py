@@ -229,3 +229,37 @@ def test_what_authentik_lacks_is_set_in_place_and_read_at_an_address_of_ours(api
         assert (whole["access"], whole["contact"], whole["enabled"]) == ("bound", "Ann", True)
     with api.http(api.token()) as person:
         assert person.get(f"/ostiary/core/applications/{name}/").status_code == 404
+
+
+def test_lists_tell_what_somebody_may_open(api: ApiHouse, core: ak.CoreApi) -> None:
+    person = api.unique("bob")
+    token = api.token(username=person)
+    mine, others = api.unique("bobs"), api.unique("not-bobs")
+    for slug in (mine, others):
+        core.core_applications_create(ak.ApplicationRequest(name=slug, slug=slug, meta_launch_url="https://a.example"))
+    bare = api.unique("bare")
+    core.core_applications_create(ak.ApplicationRequest(name=bare, slug=bare))
+    api.run(api.parts.bindings.put(mine, Target(Kind.USER, person), by=COMMAND))
+    api.run(api.parts.bindings.put(others, Target(Kind.USER, api_user(api)), by=COMMAND))
+    pk = core.core_users_list(username=person).results[0].pk
+    his = {one.slug for one in core.core_applications_list(for_user=pk, page_size=100).results}
+    assert mine in his
+    assert others not in his
+    every = {one.slug for one in core.core_applications_list(page_size=100).results}
+    assert {mine, others, bare} <= every
+    own = {one.slug for one in core.core_applications_list(superuser_full_list=False, page_size=100).results}
+    assert not {mine, others} & own
+    led = {one.slug for one in core.core_applications_list(only_with_launch_url=True, page_size=100).results}
+    assert mine in led
+    assert bare not in led
+    root = core.core_users_me_retrieve().user.pk
+    bobs = ak.CoreApi(api.client(token))
+    assert called(lambda: bobs.core_applications_list(for_user=root))[0] == 403
+    assert called(lambda: core.core_applications_list(for_user=987654))[0] == 400
+
+
+def api_user(api: ApiHouse) -> str:
+    """Somebody else."""
+    name = api.unique("somebody")
+    api.token(username=name)
+    return name
