@@ -220,7 +220,7 @@ class Compiler:
         except Exception as error:
             if _PYTHON.search(text):
                 raise _refusal(
-                    "python",
+                    "not_cel",
                     "This looks like Python; what is needed here is one CEL expression, such as `'staff' in user.groups"
                     " && user.attributes.level > 2`.",
                 ) from error

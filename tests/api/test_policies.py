@@ -102,7 +102,7 @@ def test_all_of_them_in_one_list(api: ApiHouse, policies: ak.PoliciesApi) -> Non
 @pytest.mark.parametrize(
     ("type_", "values", "field", "code"),
     [
-        ("expression", {"expression": "return ak_client_ip == '10.0.0.1'"}, "expression", "expression.python"),
+        ("expression", {"expression": "return ak_client_ip == '10.0.0.1'"}, "expression", "expression.not_cel"),
         ("expression", {"expression": "user.nam == ''"}, "expression", "expression.unknown_name"),
         (
             "expression",

@@ -43,7 +43,7 @@ async def test_made_changed_listed_deleted_and_told(mappings: Mappings, database
         ("new", "X-Other", "1", "expression.not_text"),
         ("new", "X-Other", "user.phone", "expression.unknown_name"),
         ("new", "X-Other", "request.path", "expression.unknown_name"),
-        ("new", "X-Other", "return user", "expression.python"),
+        ("new", "X-Other", "return user", "expression.not_cel"),
     ],
 )
 async def test_refusals(mappings: Mappings, name: str, header: str, expression: str, code: str) -> None:

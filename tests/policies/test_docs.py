@@ -31,4 +31,4 @@ def test_there_are_examples() -> None:
 def test_the_python_is_refused() -> None:
     with pytest.raises(InvalidInput) as caught:
         Compiler(VOCABULARY).compile('return ak_is_group_member(request.user, name="staff")')
-    assert caught.value.code == "expression.python"
+    assert caught.value.code == "expression.not_cel"

@@ -108,4 +108,4 @@ async def test_a_recognised_python_default_becomes_its_cel_and_is_shown_as_given
         assert (policy.expression, given_text(policy)) == ("user.id > 1", "user.id > 1")
     with pytest.raises(InvalidInput) as caught:
         await policies.create("q", "return ak_client_ip == '10.0.0.1'", by=COMMAND)
-    assert caught.value.code == "expression.python"
+    assert caught.value.code == "expression.not_cel"
