@@ -49,6 +49,9 @@ _LONGEST_KEY = 512
 _SHORTEST_KEY = 20
 _KEY = re.compile(rf"[\x21-\x7e]{{{_SHORTEST_KEY},{_LONGEST_KEY}}}")
 
+APP_PASSWORD: Final = rf"[A-Za-z0-9_-]{{43,{_LONGEST_KEY}}}"
+"""What an app password looks like: at the door anything else is a word of the application's own."""
+
 
 class Tokens:
     """The verbs. What returns a key returns it for the only time."""
@@ -182,6 +185,12 @@ class Tokens:
             )
         async with self._database.writing() as w:
             token = await named(w, identifier, hold=True)
+            if token.intent == "app_password" and not re.fullmatch(APP_PASSWORD, key):
+                raise InvalidInput(
+                    "token.key_invalid",
+                    "key: doors know an app password by its look; give 43 letters, digits, - and _, or more.",
+                    field="key",
+                )
             token.key_hash = self._hash(key)
             token.key_sealed = self._sealed(token.id, key)
             token.last_used = None

@@ -20,7 +20,7 @@ from ostiary.access.machines import Key, Machine
 from ostiary.access.machines import Machines as Met
 from ostiary.access.served import Load, Served
 from ostiary.access.table import AccessTable, Person
-from ostiary.directory.tokens import PURPOSE
+from ostiary.directory.tokens import APP_PASSWORD, PURPOSE
 from ostiary.directory.usernames import canonical
 from ostiary.forwardauth.issuer_keys import IssuerKeys
 from ostiary.kit.errors import InvalidInput
@@ -34,8 +34,8 @@ TRUSTED_FOR: Final = timedelta(minutes=10)
 
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
 _CREDENTIAL = re.compile(rb"(basic|bearer) +([!-~]+) *", re.IGNORECASE)
-# What app passwords look like: 32 random bytes. Anything else costs no look-up.
-_KEY = re.compile(r"[A-Za-z0-9_-]{43}")
+# What app passwords look like: 32 random bytes or more. Anything else costs no look-up.
+_KEY = re.compile(APP_PASSWORD)
 _BASIC = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _LONGEST_BASIC = 1024
 # Names that say: the password alone tells who it is. The second is what authentik documents.

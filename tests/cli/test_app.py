@@ -311,6 +311,6 @@ def test_mappings_are_listed_changed_and_deleted(ostiary: Ostiary) -> None:
     assert ostiary("mapping", "set", "team", "--expression", "user.groups + [user.name]").status == 0
     assert ostiary("mapping", "test", "team", "bob").out == "X-Team: staff|Bob\n"
     assert ostiary("mapping", "set", "team", "--name", "crew", "--file", "-", typed="'x'").status == 0
-    assert ostiary("mapping", "list").out.splitlines()[1].split() == ["crew", "X-Team", "0", "'x'"]
+    assert ["crew", "X-Team", "0", "'x'"] in [row.split() for row in ostiary("mapping", "list").out.splitlines()]
     assert ostiary("mapping", "show", "crew").out == "'x'\n"
     assert ostiary("mapping", "delete", "crew").status == 0

@@ -6,7 +6,9 @@ from sqlalchemy import insert
 from sqlalchemy.engine import make_url
 
 from ostiary.applications.models import Application, PathSecret, Provider, ProxyProvider
+from ostiary.brands.models import Brand
 from ostiary.directory.models import Group, GroupParent, Membership, Token, User
+from ostiary.flows.models import Flow
 from ostiary.keys.models import SigningKey
 from ostiary.mappings.models import PropertyMapping, ProviderMapping
 from ostiary.policies.models import Policy, PolicyBinding
@@ -71,6 +73,8 @@ async def furnish(database: Database, people: int = 2) -> None:
                 id="key", kid="k", algorithm="ES256", state="current", public={}, private="", created=NOW
             )
         )
+        await w.execute(insert(Flow).values(id="flow", slug="f", name="F", title="F", designation="authorization"))
+        await w.execute(insert(Brand).values(id="brand", domain="b.example", is_default=False))
         await w.execute(insert(Policy).values(id="pol", name="pol", expression="true"))
         await w.execute(insert(PolicyBinding).values(id="bg", application_id="app", group_id="g"))
         await w.execute(insert(PolicyBinding).values(id="bp", application_id="app", policy_id="pol"))

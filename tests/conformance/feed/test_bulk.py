@@ -25,6 +25,8 @@ KEYS = {
     "path_secrets": "sec",
     "signing_keys": "key",
     "policies": "pol",
+    "flows": "flow",
+    "brands": "brand",
     "policy_bindings": "app",
     "installation": "1",
 }
