@@ -53,7 +53,7 @@ def simulate(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
 
 
 def api(directory: Path, _: Mapping[str, Path], *, quick: bool) -> Run:
-    return Run("api", lines=tuple(measured_api(directory, calls=2_000 if quick else 100_000)), machine=this_machine(1))
+    return Run("api", lines=tuple(measured_api(directory, calls=10_000 if quick else 100_000)), machine=this_machine(1))
 
 
 REQUESTED: Final[Mapping[str, Callable[..., Run]]] = MappingProxyType(

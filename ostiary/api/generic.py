@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Query
 from fastapi.responses import Response
@@ -25,6 +25,10 @@ from ostiary.objects.kind import ADD, CHANGE, DELETE, VIEW, Caller, Key, Kind, p
 from ostiary.storage.session import Database, Reading
 
 IfMatch = Annotated[str | None, Header(description="The ETag under which the caller knows the object.")]
+
+
+# So many hits of a search are named one by one.
+_FEW_HITS: Final = 500
 
 
 class UsedByAnswer(BaseModel):
@@ -153,12 +157,18 @@ class Generic:
                 if visible is not None:
                     query = query.where(visible)
                 query = query.where(*await kind.looking(r, asking, given))
+                keys = query.with_only_columns(kind.pk).order_by(None)
+                if search:
+                    # Whoever searches looks at every row; if little is found, then once and not again for its order.
+                    hits = (await r.scalars(keys.limit(_FEW_HITS + 1))).all()
+                    if len(hits) <= _FEW_HITS:
+                        query = kind.every().where(kind.pk.in_(hits))
+                        keys = query.with_only_columns(kind.pk).order_by(None)
                 page = query.order_by(*ordered(kind, ordering)).limit(asked.page_size).offset(asked.offset)
                 rows = (await r.scalars(page)).all()
                 count = asked.offset + len(rows)
-                # A page that is not full is the last one, and who searches for one object looks at all of them once.
+                # A page that is not full is the last one.
                 if len(rows) == asked.page_size or (asked.offset and not rows):
-                    keys = query.with_only_columns(kind.pk).order_by(None)
                     count = await r.scalar(select(func.count()).select_from(keys.subquery())) or 0
                 results = await kind.read(r, rows, asking, flags_of(kind, given)) if rows else []
             results = [authentiks(kind, one) for one in results]
