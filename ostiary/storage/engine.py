@@ -1,6 +1,9 @@
 """Opens the database: SQLite in the data directory, or PostgreSQL by URL."""
 
+import asyncio
 import os
+import sqlite3
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +13,16 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from ostiary.kit.errors import InvalidInput
 
 # A request waits this long for a connection before the answer is "not now"; seconds.
 _POOL: Final[Mapping[str, Any]] = {"pool_size": 5, "max_overflow": 5, "pool_timeout": 5}
+
+# SQLite has one writer at a time; another waits this long for its turn.
+_BUSY_MILLISECONDS: Final = 5000
+_BUSY_PAUSE: Final = 0.01
 
 # No statement of a request needs longer, and no transaction stands open that long without being stuck; milliseconds.
 _POSTGRES_LIMITS: Final[Mapping[str, str]] = {
@@ -88,7 +96,7 @@ def _sqlite(url: URL, *, writes: bool = True) -> AsyncEngine:
     _prepare(Path(url.database or ""))
     engine = create_async_engine(url, **_POOL)
     sync = engine.sync_engine
-    pragmas = ["busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+    pragmas = ["synchronous=FULL", "foreign_keys=ON"]
     # A row that REPLACE puts away is announced only by a recursive trigger.
     pragmas += ["recursive_triggers=ON"] if writes else ["query_only=ON"]
 
@@ -97,6 +105,7 @@ def _sqlite(url: URL, *, writes: bool = True) -> AsyncEngine:
         # The driver's own transaction handling is off: BEGIN below says which kind of transaction starts.
         connection.isolation_level = None
         cursor = connection.cursor()
+        _log_ahead(cursor)
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -107,6 +116,22 @@ def _sqlite(url: URL, *, writes: bool = True) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _log_ahead(cursor: Any) -> None:
+    # A new file takes this from one connection at a time; of several that ask at once, as servers do that start
+    # together, SQLite refuses all but one without asking the busy handler. Here that one is waited for.
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+    until = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            await_only(asyncio.sleep(_BUSY_PAUSE))
+        else:
+            return
 
 
 def _prepare(file: Path) -> None:

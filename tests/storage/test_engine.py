@@ -1,3 +1,5 @@
+import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,40 @@ async def test_a_new_database_is_readable_by_its_owner_alone(tmp_path: Path) -> 
     async with database.writing() as w:
         await w.execute(text("CREATE TABLE t (a)"))
     assert _modes(tmp_path) == {0o600}
+    await database.close()
+
+
+async def test_a_new_database_that_another_server_is_making_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "db.sqlite3"
+    other = sqlite3.connect(file, isolation_level=None)
+    # SQLite refuses the change of the journal at once here, without asking the busy handler.
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE theirs (a)")
+    database = Database(open_engine(f"sqlite:///{file}"))
+    started = asyncio.get_running_loop().time()
+    asyncio.get_running_loop().call_later(0.3, other.execute, "COMMIT")
+    async with database.reading() as r:
+        assert (await r.execute(text("SELECT * FROM theirs"))).all() == []
+    assert asyncio.get_running_loop().time() - started >= 0.2
+    async with database.reading() as r:
+        assert await r.scalar(text("PRAGMA journal_mode")) == "wal"
+    other.close()
+    await database.close()
+
+
+async def test_a_new_database_that_another_never_lets_go_of_is_unreachable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_BUSY_MILLISECONDS", 200)
+    file = tmp_path / "db.sqlite3"
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE theirs (a)")
+    database = Database(open_engine(f"sqlite:///{file}"))
+    with pytest.raises(Unavailable, match=r"storage\.unreachable"):
+        async with database.reading() as r:
+            await r.execute(text("SELECT 1"))
+    other.close()
     await database.close()
 
 
