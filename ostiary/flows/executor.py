@@ -129,7 +129,10 @@ class Executor:
         if denied is not None:
             return denied
         stage = run.stage
-        question = None if stage is None else await self._stages[stage.type].ask(run, stage, visitor)
+        question = None
+        # A question may lie open for half an hour, and what let it be asked may be over by then.
+        if stage is not None and await self._takes_part(run, visitor):
+            question = await self._stages[stage.type].ask(run, stage, visitor)
         if stage is None or question is None:
             raise Refused("flow.not_asked", "This step asks nothing any more; please start again.")
         result = await self._stages[stage.type].act(run, stage, fields, visitor)

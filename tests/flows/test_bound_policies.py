@@ -220,6 +220,28 @@ async def test_a_login_is_given_only_if_its_bindings_pass(door: Door) -> None:
         await sign_in("ada")
 
 
+async def test_a_login_that_asks_first_is_given_only_if_its_bindings_still_pass(door: Door, clock: FakeClock) -> None:
+    async with door.database.writing() as w:
+        stays = {"remember_me_offset": "days=10"}
+        await w.execute(update(Stage).where(Stage.type == "user_login").values(config=stays))
+    ends = clock.now() + timedelta(minutes=5)
+    binding = await door.bind(await door.place("user_login"), await staff(door))
+    asked = []
+    for _ in range(2):
+        outcome = await door.say(await door.begin(), uid_field="ada")
+        asked.append(await door.say(outcome, password=PASSWORD))
+    assert [kind(outcome) for outcome in asked] == ["user_login", "user_login"]
+    assert kind(await door.say(asked[0])) == "in"
+    await door.bindings.update(binding, {"expires": ends}, by=COMMAND)
+    clock.advance(360)
+    with pytest.raises(Refused, match=r"flow\.policy_failed"):
+        await door.say(asked[1])
+    await door.bindings.delete(binding, by=COMMAND)
+    await door.bind(await door.place("user_login"), await door.policy("user.username == 'bob'"))
+    with pytest.raises(Refused, match=r"flow\.not_asked"):
+        await door.say(asked[1])
+
+
 async def test_policies_see_a_person_only_after_a_proof(door: Door) -> None:
     somebody = await door.policy("user.username == 'ada'")
     early, late = await door.put("deny", 15), await door.put("deny", 50)
