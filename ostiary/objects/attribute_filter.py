@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, true
 
 from ostiary.kit.errors import InvalidInput
-from ostiary.objects.kind import Filter
+from ostiary.objects.kind import Filter, storable
 
 _NAME: Final = re.compile(r"[^\"\\\0]{1,200}")
 _LARGEST: Final = 2**53
@@ -24,7 +24,7 @@ def holds(column: Any) -> Filter:
             wanted = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise _unusable() from error
-        if not isinstance(wanted, dict):
+        if not isinstance(wanted, dict) or not storable(wanted):
             raise _unusable()
         found = list(_equal(column, (), wanted))
         if len(found) > _MOST:

@@ -45,20 +45,21 @@ class Fields(BaseModel):
         """No database of ours holds a NUL, half a character or a number that is none, wherever it stands."""
         if isinstance(values, Mapping):
             for name, value in values.items():
-                if not _storable(value):
+                if not storable(value):
                     raise ValueError(f"{name} holds a NUL, half a character or a number that is none")
         return values
 
 
-def _storable(value: Any, depth: int = 0) -> bool:
+def storable(value: Any, depth: int = 0) -> bool:
+    """Whether any database of ours holds it, and can be asked for it."""
     if isinstance(value, str):
         return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
     if depth > 32 or (isinstance(value, float) and not isfinite(value)):
         return False
     if isinstance(value, Mapping):
-        return all(_storable(key, depth + 1) and _storable(one, depth + 1) for key, one in value.items())
+        return all(storable(key, depth + 1) and storable(one, depth + 1) for key, one in value.items())
     if isinstance(value, list | tuple):
-        return all(_storable(one, depth + 1) for one in value)
+        return all(storable(one, depth + 1) for one in value)
     return True
 
 

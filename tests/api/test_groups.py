@@ -190,3 +190,11 @@ def test_one_group_can_be_given_to_somebody_to_look_after(api: ApiHouse, core: a
     assert called(lambda: mine.core_groups_add_user_create(other.pk, asked))[0] == 404
     assert called(lambda: mine.core_groups_remove_user_create(group.pk, asked))[0] == 403
     assert called(mine.core_groups_list)[0] == 403
+
+
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"\\udfff": 1}', '{"a": "\\u0000"}', '{"a": {"b": "\\u0000"}}'])
+def test_no_database_is_asked_for_attributes_that_none_holds(api: ApiHouse, text: str) -> None:
+    with api.http() as http:
+        for path in ("/core/groups/", "/core/users/"):
+            answer = http.get(path, params={"attributes": text})
+            assert (answer.status_code, answer.json()["code"]) == (400, "filter.attributes_unusable")
