@@ -32,12 +32,13 @@ from ostiary.api import (
     simulation,
     stages,
 )
-from ostiary.api.caller import CSRF_HEADER, Callers
+from ostiary.api.caller import CSRF_HEADER, SAFE, Callers
 from ostiary.api.operations import Operations
 from ostiary.flows.programs import FlowPrograms
 from ostiary.kit.errors import InvalidInput, OstiaryError
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
+from ostiary.web.middleware import API_BODY_BYTES, BODY_BYTES, TooLarge
 from ostiary.web.pages import Pages
 
 _OURS: Final[Mapping[bytes, bytes]] = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
@@ -90,7 +91,11 @@ def build(kinds: Kinds, rooms: Rooms, callers: Callers, pages: Pages, programs: 
 
 
 class Before:
-    """Finds out who asks, before anything else of the request is read; no answer is kept by anybody on the way."""
+    """Finds out who asks, before anything else of the request is read; no answer is kept by anybody on the way.
+
+    A body takes as long as its sender likes, and what they held when they began to send it may be gone at its end. So
+    it is asked again who they are when it is whole. Strangers send no more than a form of ours holds.
+    """
 
     def __init__(self, app: ASGIApp, callers: Callers) -> None:
         self._app = app
@@ -110,6 +115,9 @@ class Before:
             if b"\0" in unquote_to_bytes(scope["raw_path"]) or b"\0" in unquote_to_bytes(scope["query_string"]):
                 raise InvalidInput("api.unreadable", "The address holds a NUL.")
             caller, visit = await self._callers.of(request)
+            if request.method not in SAFE:
+                receive = await _whole(receive, BODY_BYTES if caller.user_id is None else API_BODY_BYTES)
+                caller, visit = await self._callers.of(Request(scope, receive))
         except OstiaryError as error:
             await errors.answer(error)(scope, receive, marked)
             return
@@ -117,3 +125,21 @@ class Before:
         if visit is not None and visit.session is not None:
             ours[CSRF_HEADER.lower().encode()] = self._callers.csrf(visit).encode()
         await self._app(scope, receive, marked)
+
+
+async def _whole(receive: Receive, most: int) -> Receive:
+    """Waits for the whole body, and gives it again. Raises `request.too_large`."""
+    sent: list[Message] = []
+    size = 0
+    while not sent or sent[-1].get("more_body", False):
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > most:
+            raise TooLarge("request.too_large", f"The request is larger than {most // 1024} kB.")
+        sent.append(message)
+    given = iter(sent)
+
+    async def again() -> Message:
+        return next(given, None) or await receive()
+
+    return again

@@ -23,7 +23,7 @@ from ostiary.web.peer import client
 from ostiary.web.visits import Visit, Visits
 
 CSRF_HEADER: Final = "X-authentik-CSRF"
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Callers:
         visit = await self.visits.of(request)
         if visit.session is None:
             return Caller(None, "", NONE, Actor(None, None, visit.client.ip)), visit
-        if request.method not in _SAFE:
+        if request.method not in SAFE:
             given = request.headers.get(CSRF_HEADER, "").encode()
             if visit.browser.fresh or not hmac.compare_digest(self.csrf(visit).encode(), given):
                 raise Refused(
