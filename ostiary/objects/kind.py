@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from sqlalchemy import ColumnElement, Select, String, cast, false, or_, select
@@ -41,13 +41,22 @@ class Fields(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _storable(cls, values: Any) -> Any:
-        """No database of ours holds a NUL, half a character or a number that is none, wherever it stands."""
-        if isinstance(values, Mapping):
-            for name, value in values.items():
-                if not storable(value):
-                    raise ValueError(f"{name} holds a NUL, half a character or a number that is none")
-        return values
+    def _as_meant(cls, values: Any) -> Any:
+        """No database of ours holds a NUL, half a character or a number that is none, wherever it stands. An empty text
+        where there may be nothing is nothing: so Terraform's provider names no flow, stage or key.
+        """
+        if not isinstance(values, Mapping):
+            return values
+        for name, value in values.items():
+            if not storable(value):
+                raise ValueError(f"{name} holds a NUL, half a character or a number that is none")
+        nothing = [name for name, value in values.items() if value == "" and _may_be_nothing(cls, name)]
+        return {**values, **dict.fromkeys(nothing)} if nothing else values
+
+
+def _may_be_nothing(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and type(None) in get_args(field.annotation)
 
 
 def storable(value: Any, depth: int = 0) -> bool:
