@@ -12,7 +12,7 @@ from typing import Any, Final
 from ostiary.access.freshness import Freshness
 from ostiary.access.served import Load
 from ostiary.access.table import AccessTable
-from ostiary.brands.fields import DEFAULT_DOMAIN
+from ostiary.brands.fields import DEFAULT_DOMAIN, OWN_PICTURES
 from ostiary.brands.pictures import Picture, picture, source
 from ostiary.kit.errors import Unavailable
 from ostiary.kit.urls import parse_origin
@@ -77,7 +77,8 @@ class BrandLooks:
         """A picture or style sheet of a brand. Raises `storage.unreachable`."""
         holder = self._holders.get(name)
         rows = [] if holder is None else await self._freshness.ask(_load(_FILES, holder))
-        for logo, favicon, background, css in rows:
+        for *texts, css in rows:
+            logo, favicon, background = map(_chosen, texts)
             pictures = [picture(text) for text in (logo, favicon, background)]
             for found in pictures:
                 if found is not None and found.name == name:
@@ -91,7 +92,9 @@ class BrandLooks:
         by_domain: dict[str, Look] = {}
         holders: dict[str, str] = {}
         default = PLAIN
-        for brand_id, domain, is_default, title, application, logo, favicon, background, css, *slugs in rows:
+        for brand_id, domain, is_default, title, application, *texts in rows:
+            (*written, css), slugs = texts[:4], texts[4:]
+            logo, favicon, background = map(_chosen, written)
             pictures = [picture(text) for text in (logo, favicon, background)]
             sheet = _sheet(background, pictures[2], css)
             names = [found.name for found in pictures if found is not None]
@@ -121,6 +124,10 @@ class BrandLooks:
 
 def _load(statement: str, *parameters: Any) -> Load[list[tuple[Any, ...]]]:
     return (yield statement, parameters)
+
+
+def _chosen(text: str) -> str:
+    return "" if text in OWN_PICTURES.values() else text
 
 
 def _shown(text: str, found: Picture | None) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 
 from ostiary.applications.hosts import holder, lock_hosts
 from ostiary.applications.models import Application
-from ostiary.brands.fields import DEFAULT_DOMAIN, FLOWS, cleaned
+from ostiary.brands.fields import DEFAULT_DOMAIN, FLOWS, OWN_PICTURES, cleaned
 from ostiary.brands.models import Brand
 from ostiary.events.catalog import Action
 from ostiary.events.record import SYSTEM, Actor, record
@@ -50,6 +50,9 @@ class Brands:
                 is_default=True,
                 flow_authentication=flows.get(AUTHENTICATION),
                 flow_invalidation=flows.get(INVALIDATION),
+                logo=OWN_PICTURES["branding_logo"],
+                favicon=OWN_PICTURES["branding_favicon"],
+                background=OWN_PICTURES["branding_default_flow_background"],
             )
             w.add(brand)
         brand.is_default = True

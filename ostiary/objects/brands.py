@@ -24,8 +24,7 @@ def _never(_: Any) -> Any:
 
 
 def _picture(field: str) -> Filter:
-    column = getattr(Row, _PICTURES[field])
-    return Filter(str, lambda value: column == ("" if value == OWN_PICTURES[field] else value))
+    return equals(getattr(Row, _PICTURES[field]))
 
 
 class BrandRequest(Fields):
@@ -123,7 +122,7 @@ class BrandKind(Kind):
                 "branding_title": row.title or self._brands.title,
                 "branding_custom_css": row.custom_css,
                 "branding_map_tiles": "",
-                **{name: getattr(row, column) or OWN_PICTURES[name] for name, column in _PICTURES.items()},
+                **{name: getattr(row, column) for name, column in _PICTURES.items()},
                 **{name: getattr(row, name) for name in FLOWS},
                 "flow_user_switch": None,
                 "flow_device_code": None,
@@ -138,7 +137,7 @@ class BrandKind(Kind):
         ]
 
     async def create(self, values: Mapping[str, Any], by: Actor) -> str:
-        brand = await self._brands.create(values["domain"], values, by=by)
+        brand = await self._brands.create(values["domain"], {**OWN_PICTURES, **values}, by=by)
         return brand.id
 
     async def update(self, row: Any, values: Mapping[str, Any], by: Actor) -> None:

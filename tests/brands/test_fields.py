@@ -20,8 +20,9 @@ def test_fields_have_authentiks_names_and_become_columns() -> None:
     }
 
 
-def test_what_authentik_writes_for_no_picture_means_our_own() -> None:
-    assert set(cleaned(OWN_PICTURES).values()) == {""}
+def test_pictures_are_kept_as_they_were_written() -> None:
+    assert set(cleaned(OWN_PICTURES).values()) == set(OWN_PICTURES.values())
+    assert set(cleaned(dict.fromkeys(OWN_PICTURES, "")).values()) == {""}
     assert cleaned({"branding_logo": PIXEL, "branding_favicon": "https://cdn.example.com/f.ico?v=2"}) == {
         "logo": PIXEL,
         "favicon": "https://cdn.example.com/f.ico?v=2",

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from ostiary.applications.models import Application
+from ostiary.brands.fields import OWN_PICTURES
 from ostiary.events.record import COMMAND
 from ostiary.flows.models import Flow
 from tests.brands.conftest import ORIGIN, PASSWORD, PIXEL, House
@@ -87,6 +88,14 @@ async def test_pictures_and_style_are_files_of_our_own_under_their_hash(house: H
     assert f'url("{logo[1].rsplit("/", 1)[1]}")' in css
     await house.brands.update((await house.default()).id, {"branding_custom_css": "b { }"}, by=COMMAND)
     assert (await browser.get(sheet[1])).status_code == 404
+
+
+async def test_what_authentik_writes_for_no_picture_means_our_own(house: House) -> None:
+    await house.brands.update((await house.default()).id, OWN_PICTURES, by=COMMAND)
+    page = await house.browser().get(FLOW)
+    assert "mark." in page.text
+    assert "static/dist" not in page.text
+    assert "img-src 'self'; " in page.headers["content-security-policy"]
 
 
 async def test_a_picture_elsewhere_is_the_only_source_that_the_policy_gains(house: House) -> None:
