@@ -119,6 +119,8 @@ class Brands:
         return columns
 
     async def _depose(self, w: Writing, by: Actor) -> None:
+        # Administrators who choose another at the same time queue here, as servers do that start together.
+        await w.execute(select(Installation.id).with_for_update())
         before = await w.scalar(select(Brand).where(Brand.is_default))
         if before is not None:
             before.is_default = False

@@ -71,6 +71,12 @@ async def test_two_administrators_at_once_leave_one_default(house: House) -> Non
     assert sum(is_default for _, is_default in await domains(house)) == 1
 
 
+async def test_of_many_who_choose_a_default_at_once_the_last_has_chosen(house: House) -> None:
+    ids = [(await house.brands.create(f"{name}.example.com", by=COMMAND)).id for name in "bcdef"]
+    await asyncio.gather(*(house.brands.update(one, {"default": True}, by=COMMAND) for one in ids))
+    assert sum(is_default for _, is_default in await domains(house)) == 1
+
+
 async def test_a_domain_has_one_brand_and_a_host_one_owner(house: House) -> None:
     await house.brands.create("b.example.com", by=COMMAND)
     with pytest.raises(Conflict, match=r"brand\.domain_taken"):
