@@ -22,7 +22,7 @@ from ostiary.access.explain import as_rule, subject_of
 from ostiary.applications.bindings import bindings_where
 from ostiary.directory.models import User
 from ostiary.directory.users import find_for_sign_in
-from ostiary.flows.conditions import Opinion
+from ostiary.flows.conditions import GIVING, Opinion
 from ostiary.flows.models import Flow, StageBinding
 from ostiary.flows.plan import Plan, PlannedStage
 from ostiary.flows.run import Pending, Visitor
@@ -33,9 +33,6 @@ from ostiary.policies.models import PolicyBinding
 from ostiary.policies.reputation import Reputation, of_user, standing_of
 from ostiary.policies.types import PolicyCompiler
 from ostiary.storage.session import Database, Reading
-
-GIVING: Final = frozenset({"user_login", "user_write", "initial_setup"})
-"""The types of stages that give something; all others protect."""
 
 STRANGER: Final = Subject(0, "", type="")
 """How policies see somebody who has not proved who they are."""

@@ -7,6 +7,9 @@ from ostiary.flows.plan import Plan, PlannedStage
 from ostiary.flows.run import Pending, Visitor
 from ostiary.storage.session import Reading
 
+GIVING: Final = frozenset({"user_login", "user_write", "initial_setup"})
+"""The types of stages that give something; all others protect."""
+
 
 @dataclass(frozen=True)
 class Opinion:

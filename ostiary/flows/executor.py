@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 
 from ostiary.directory.naming import Naming
 from ostiary.directory.permissions import permissions_of
-from ostiary.flows.conditions import UNCONDITIONAL, Conditions
+from ostiary.flows.conditions import GIVING, UNCONDITIONAL, Conditions
 from ostiary.flows.intent import Intent, decoded, encoded
 from ostiary.flows.models import Flow, FlowRun
 from ostiary.flows.plan import Plan
@@ -246,7 +246,8 @@ class Executor:
         stage = run.stage
         if stage is None or run.position in run.left_out:
             return False
-        if not stage.re_evaluate_policies:
+        # What gives something is asked for whom, and nobody has proved who they are when a run begins.
+        if not stage.re_evaluate_policies and stage.type not in GIVING:
             return True
         return (await self._conditions.includes(run.plan, stage, run.pending, visitor)).passes
 

@@ -220,6 +220,22 @@ async def test_a_login_is_given_only_if_its_bindings_pass(door: Door) -> None:
         await sign_in("ada")
 
 
+@pytest.mark.parametrize("on_plan", [True, False])
+async def test_a_login_is_given_to_whom_it_is_bound_whenever_its_place_wants_to_ask(
+    door: Door, *, on_plan: bool
+) -> None:
+    place = await door.place("user_login")
+    async with door.database.writing() as w:
+        flags = {"evaluate_on_plan": on_plan, "re_evaluate_policies": False}
+        await w.execute(update(StageBinding).where(StageBinding.id == place).values(**flags))
+    await door.bind(place, await staff(door), negate=True)
+    outcomes = []
+    for username in ("ada", "bob"):
+        shown = await door.say(await door.begin(), uid_field=username)
+        outcomes.append(kind(await door.say(shown, password=PASSWORD)))
+    assert outcomes == ["finished", "in"]
+
+
 async def test_a_login_that_asks_first_is_given_only_if_its_bindings_still_pass(door: Door, clock: FakeClock) -> None:
     async with door.database.writing() as w:
         stays = {"remember_me_offset": "days=10"}
