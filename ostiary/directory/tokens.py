@@ -120,11 +120,7 @@ class Tokens:
                 select(_APPLICATIONS.c.id).where(_APPLICATIONS.c.slug == application).with_for_update(read=True)
             )
             if application_id is None:
-                raise NotFound(
-                    "token.application_unknown",
-                    "application: there is no application of that slug.",
-                    field="application",
-                )
+                raise application_unknown()
         key = key or await _new_key(w)
         token = Token(
             id=(token_id := new_id()),
@@ -281,6 +277,13 @@ class Tokens:
             application=token.application,
             expires=token.expires.isoformat() if token.expires else None,
         )
+
+
+def application_unknown() -> NotFound:
+    """The refusal of an app password for what is no application, or none that the caller knows of."""
+    return NotFound(
+        "token.application_unknown", "application: there is no application of that slug.", field="application"
+    )
 
 
 async def _new_key(r: Reading) -> str:

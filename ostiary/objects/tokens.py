@@ -6,16 +6,18 @@ are made by recovery links alone and cannot be changed.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import Field
 from sqlalchemy import Select, column, false, select, table
 
+from ostiary.access.openable import openable
 from ostiary.directory import escalation
+from ostiary.directory.fields import application_slug
 from ostiary.directory.impersonation import CODENAME as IMPERSONATE
 from ostiary.directory.membership import PEOPLE
 from ostiary.directory.models import Token, User
-from ostiary.directory.tokens import RECOVERY
+from ostiary.directory.tokens import RECOVERY, application_unknown
 from ostiary.directory.tokens import Tokens as TokenVerbs
 from ostiary.directory.usernames import folded
 from ostiary.directory.users import existing
@@ -29,6 +31,8 @@ from ostiary.objects.people import shown_users
 from ostiary.objects.people_shown import Intent
 from ostiary.storage.session import Database, Reading
 from ostiary.system.registry import current
+
+_VIEW_APPLICATION: Final = "authentik_core.view_application"
 
 # Known here by name alone.
 _APPLICATIONS = table("applications", column("id"), column("slug"))
@@ -137,6 +141,17 @@ class Tokens(Kind):
         for user_id in {owner, wanted}:
             if user_id is not None and user_id != caller.user_id:
                 await may_get_in_as(r, caller, user_id)
+        if row is None and wanted is not None and values.get("application") is not None:
+            await self._application_known(r, caller, wanted, values["application"])
+
+    async def _application_known(self, r: Reading, caller: Caller, owner: int, application: str) -> None:
+        """An application that the caller may not see is to them none, unless the token's owner may open it."""
+        slug = application_slug(application)
+        pk = await r.scalar(select(_APPLICATIONS.c.id).where(_APPLICATIONS.c.slug == slug))
+        if caller.may.may(_VIEW_APPLICATION, pk):
+            return
+        if pk not in await openable(r, owner, self._clock.now(), caller.actor.client_ip or ""):
+            raise application_unknown()
 
     async def create(self, values: Mapping[str, Any], by: Actor) -> str:
         _not_managed(values)

@@ -206,3 +206,23 @@ def test_a_delegated_administrator_gets_in_as_nobody_who_may_do_more(api: ApiHou
     asked = ak.TokenRequest(identifier=api.unique("eve"), user=eve.id)
     assert code(called(lambda: without.core_tokens_create(asked))) == (403, "permission.raises")
     assert mine.core_tokens_create(asked).user == eve.id
+
+
+def test_no_app_password_tells_which_applications_there_are(api: ApiHouse) -> None:
+    slug, shut = api.unique("app"), api.unique("app")
+    api.run(api.parts.applications.create(slug, access="everyone", by=COMMAND))
+    api.run(api.parts.applications.create(shut, access="bound", by=COMMAND))
+
+    def made(http: Any, application: str, **more: Any) -> Any:
+        body = {"identifier": api.unique("pw"), "intent": "app_password", "application": application, **more}
+        return http.post("/core/tokens/", json=body)
+
+    with api.http(api.token()) as http:
+        hidden, none = made(http, shut), made(http, api.unique("app"))
+        assert (hidden.status_code, none.status_code) == (400, 400)
+        assert hidden.json() == none.json()
+        assert made(http, slug).status_code == 201
+    with api.http(api.token("authentik_core.view_application")) as http:
+        assert made(http, shut).status_code == 201
+    with api.http() as http:
+        assert made(http, shut, user=person(api, type="service_account").id).status_code == 201
