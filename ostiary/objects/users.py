@@ -12,11 +12,14 @@ from sqlalchemy import select
 
 from ostiary.directory import escalation
 from ostiary.directory.groups import Groups
+from ostiary.directory.impersonation import CODENAME as IMPERSONATE
+from ostiary.directory.membership import PEOPLE
 from ostiary.directory.models import Group, Membership, Role, RoleUser, Token, User
 from ostiary.directory.roles import Roles
 from ostiary.directory.usernames import folded
 from ostiary.directory.users import Users as UserVerbs
 from ostiary.events.record import Actor
+from ostiary.kit.errors import Refused
 from ostiary.objects import people_shown
 from ostiary.objects.attribute_filter import holds
 from ostiary.objects.kind import DELETE, Caller, Fields, Filter, Kind, UsedBy, Words, equals, one_of
@@ -140,6 +143,8 @@ class Users(Kind):
             await escalation.may_touch_user(r, caller.may, row.id)
         if verb == DELETE:
             return
+        if row is not None and row.type in PEOPLE and values.get("type", row.type) not in PEOPLE:
+            _may_make_no_person(caller, row.id)
         if "groups" in values:
             mine = select(Membership.group_id).where(Membership.user_id == row.id) if row is not None else None
             old = set() if mine is None else set(await r.scalars(mine))
@@ -187,6 +192,16 @@ class Users(Kind):
             *(UsedBy("authentik_core", "authenticatedsession", pk, f"Session {pk}", "cascade") for pk in sessions),
             *(UsedBy("authentik_policies", "policybinding", pk, f"Binding {pk}", "set_null") for pk in bindings),
         ]
+
+
+def _may_make_no_person(caller: Caller, user_id: int) -> None:
+    """Whoever makes tokens for service accounts acts as them, also after they are people again."""
+    if not caller.may.may(IMPERSONATE, user_id):
+        raise Refused(
+            escalation.CODE,
+            f"type: whoever makes a service account's tokens acts as it; of a person that needs {IMPERSONATE}.",
+            field="type",
+        )
 
 
 _MOST = 1_000

@@ -226,3 +226,14 @@ def test_no_app_password_tells_which_applications_there_are(api: ApiHouse) -> No
         assert made(http, shut).status_code == 201
     with api.http() as http:
         assert made(http, shut, user=person(api, type="service_account").id).status_code == 201
+
+
+def test_a_person_does_not_become_a_service_account_so_that_somebody_gets_in_as_them(api: ApiHouse) -> None:
+    helper = api.token("authentik_core.view_user", "authentik_core.change_user", "authentik_core.add_token")
+    ada, robot = person(api), person(api, type="service_account")
+    with api.http(helper) as http:
+        for type_ in ("service_account", "internal_service_account"):
+            answer = http.patch(f"/core/users/{ada.id}/", json={"type": type_})
+            assert (answer.status_code, answer.json()["code"]) == (403, "permission.raises")
+        assert http.patch(f"/core/users/{ada.id}/", json={"type": "external"}).status_code == 200
+        assert http.patch(f"/core/users/{robot.id}/", json={"type": "internal_service_account"}).status_code == 200
