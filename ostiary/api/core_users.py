@@ -24,6 +24,7 @@ from ostiary.objects.kinds import Kinds
 from ostiary.objects.moments import Moment
 from ostiary.objects.rooms import Rooms
 from ostiary.objects.tokens import refuse_while_acting
+from ostiary.storage.any_case import holds_text
 from ostiary.storage.session import Reading
 
 RESET: Final = "authentik_core.reset_user_password"
@@ -102,7 +103,7 @@ def _paths(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     async def paths(asking: Asking, search: Annotated[str | None, Query(max_length=255)] = None) -> UserPath:
         query = select(User.path).distinct().order_by(User.path)
         if search:
-            query = query.where(User.path.icontains(search, autoescape=True))
+            query = query.where(holds_text(search, User.path))
         async with rooms.database.reading() as r:
             visible = await kind.visible(r, asking)
             if visible is not None:

@@ -18,6 +18,7 @@ from ostiary.objects.kind import CHANGE, Caller, Fields, Key, Kind
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.permitted import check_exists, known_model, objects, one_model
 from ostiary.objects.rooms import Rooms
+from ostiary.storage.any_case import holds_text
 from ostiary.storage.session import Reading
 
 _ASSIGN: Final = "authentik_rbac.assign_role_permissions"
@@ -210,7 +211,7 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
             models.Role.id.in_(permitting.with_only_columns(models.RolePermission.role_id))
         )
         if search:
-            query = query.where(models.Role.name.icontains(search, autoescape=True))
+            query = query.where(holds_text(search, models.Role.name))
         async with rooms.database.reading() as r:
             visible = await roles.visible(r, asking)
             if visible is not None:
@@ -255,7 +256,7 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         if uuid is not None:
             query = query.where(row.role_id == uuid)
         if search:
-            query = query.where(row.codename.icontains(search, autoescape=True))
+            query = query.where(holds_text(search, row.codename))
         columns = {"codename": row.codename, "id": row.id, "object_pk": row.object_pk, "model": row.model}
         async with rooms.database.reading() as r:
             seen = await roles.visible(r, asking)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, model_validator
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from ostiary.access.explain import explain
 from ostiary.access.matrix import matrix
@@ -27,6 +27,7 @@ from ostiary.policies.engine import Question
 from ostiary.simulation.models import Simulation
 from ostiary.simulation.report import reason_shown
 from ostiary.simulation.runner import Asked, Draft
+from ostiary.storage.any_case import holds_text
 
 _LONGEST = 1_000_000
 # How many applications a matrix has at once: of all, and of those that were named.
@@ -286,12 +287,10 @@ def _matrix(operations: Operations, rooms: Rooms) -> None:
     ) -> dict[str, Any]:
         people = select(User.id, User.username, User.name)
         if search:
-            columns = (User.username, User.name, User.email)
-            people = people.where(or_(*(column.icontains(search, autoescape=True) for column in columns)))
+            people = people.where(holds_text(search, User.username, User.name, User.email))
         columns_of = select(Application.id, Application.slug, Application.name)
         if application_search:
-            named = (Application.slug, Application.name)
-            columns_of = columns_of.where(or_(*(one.icontains(application_search, autoescape=True) for one in named)))
+            columns_of = columns_of.where(holds_text(application_search, Application.slug, Application.name))
         if application:
             columns_of = columns_of.where(Application.slug.in_(application))
         across = Wanted(application_page, _MOST_NAMED if application else _APPLICATIONS)

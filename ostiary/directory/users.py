@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from ostiary.directory import fields
@@ -18,6 +18,7 @@ from ostiary.events.record import Actor, record
 from ostiary.events.retention import forget_person
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.storage.any_case import holds_text
 from ostiary.storage.session import Database, Reading, Writing
 from ostiary.system.registry import current
 
@@ -325,9 +326,7 @@ async def listed(
     """Users by username, from the one after ``after``; ``search`` looks into username, name and email."""
     query = select(User).where(User.username > after).order_by(User.username).limit(max(1, min(limit, 1_000)))
     if search:
-        query = query.where(
-            or_(*(column.icontains(search, autoescape=True) for column in (User.username, User.name, User.email)))
-        )
+        query = query.where(holds_text(search, User.username, User.name, User.email))
     if group is not None:
         members = select(Membership.user_id).where(Membership.group_id == (await group_named(r, group)).id)
         query = query.where(User.id.in_(members))

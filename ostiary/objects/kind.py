@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Annotated, Any, ClassVar, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
-from sqlalchemy import ColumnElement, Select, String, cast, false, or_, select
+from sqlalchemy import ColumnElement, Select, String, cast, false, func, or_, select
 from sqlalchemy.orm import QueryableAttribute
 
 from ostiary.directory.permissions import Permissions, permitted_objects
@@ -123,14 +123,12 @@ def equals(column: Any, type_: Any = str) -> Filter:
 
 def equals_any_case(column: Any) -> Filter:
     """The column is that text in any case."""
-    return Filter(
-        str, lambda value: column.ilike(value.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_"), escape="\\")
-    )
+    return Filter(str, lambda value: func.lower(column) == func.lower(value))
 
 
 def contains(column: Any) -> Filter:
     """The column holds that text, in any case."""
-    return Filter(str, lambda value: column.icontains(value, autoescape=True))
+    return Filter(str, lambda value: holds_text(value, column))
 
 
 def one_of(column: Any, type_: Any = list[str]) -> Filter:
@@ -266,7 +264,7 @@ class Kind:
 
     def searching(self, text: str) -> ColumnElement[bool]:
         """What a search for this text finds."""
-        return or_(false(), *(holds_text(column, text) for column in self.search))
+        return holds_text(text, *self.search)
 
     async def visible(self, r: Reading, caller: Caller) -> ColumnElement[bool] | None:
         """Which of them this caller may see; None is all. Asked within the query, so that no count leaks."""

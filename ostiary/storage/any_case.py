@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, literal
+from sqlalchemy import Boolean, ColumnElement, false, literal, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -12,10 +12,10 @@ class _AnyCase(FunctionElement[bool]):
     inherit_cache = True
 
 
-def holds_text(column: Any, text: str) -> ColumnElement[bool]:
-    """Whether the column holds the text. SQLite folds the case of ASCII letters alone."""
+def holds_text(text: str, *columns: Any) -> ColumnElement[bool]:
+    """Whether one of the columns holds the text. SQLite folds the case of ASCII letters alone."""
     escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-    return _AnyCase(column, literal(f"%{escaped}%"))
+    return or_(false(), *(_AnyCase(column, literal(f"%{escaped}%")) for column in columns))
 
 
 # SQLite's LIKE folds case by itself, at a third of what lower() costs; PostgreSQL's ILIKE costs more than lower().

@@ -20,4 +20,16 @@ async def test_a_text_is_found_in_any_case_and_signs_mean_themselves(database: D
         ("", set(names)),
     ):
         async with database.reading() as r:
-            assert set(await r.scalars(select(Group.name).where(holds_text(Group.name, text)))) == found
+            assert set(await r.scalars(select(Group.name).where(holds_text(text, Group.name)))) == found
+
+
+async def test_one_of_several_columns_is_enough_and_no_column_holds_nothing(database: Database) -> None:
+    async with database.writing() as w:
+        w.add(Group(name="plain", id="11111111-1111-4111-8111-111111111111"))
+    async with database.reading() as r:
+        for text, columns, found in (
+            ("PLAIN", (Group.id, Group.name), ["plain"]),
+            ("1111", (Group.id, Group.name), ["plain"]),
+            ("", (), []),
+        ):
+            assert (await r.scalars(select(Group.name).where(holds_text(text, *columns)))).all() == found
