@@ -6,23 +6,12 @@ from pydantic import BaseModel
 
 from ostiary.api.generic import Generic
 from ostiary.api.operations import SIGNED_IN, Asking, Operations, able
+from ostiary.api.types import TypeCreate
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
 from ostiary.objects.stage_words import DESCRIPTIONS, WORDS
 
 _ALL = "authentik_flows.stage"
-
-
-class TypeCreate(BaseModel):
-    """A type of object that can be made."""
-
-    name: str
-    description: str
-    component: str
-    model_name: str
-    icon_url: str | None = None
-    requires_enterprise: bool = False
-    deprecated: bool = False
 
 
 class UserSetting(BaseModel):
@@ -42,17 +31,9 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     @operations.operation(
         "GET", "/stages/all/types/", "stages_all_types_list", who=able(every), tag="stages", answers=list[TypeCreate]
     )
-    async def types(asking: Asking) -> list[dict[str, Any]]:
+    async def types(asking: Asking) -> list[TypeCreate]:
         """The types that exist here."""
-        return [
-            {
-                "name": WORDS[kind].name,
-                "description": told,
-                "component": WORDS[kind].component,
-                "model_name": WORDS[kind].model,
-            }
-            for kind, told in DESCRIPTIONS.items()
-        ]
+        return [TypeCreate.of(kinds[WORDS[kind].label], told) for kind, told in DESCRIPTIONS.items()]
 
     @operations.operation(
         "GET",
