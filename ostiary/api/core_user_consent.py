@@ -1,15 +1,13 @@
 """``/core/user_consent/``: what people agreed to. No application asks for consent yet, so there is none."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import Depends
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ostiary.api.generic import UsedByAnswer
+from ostiary.api.generic import UsedByAnswer, no_such_object
 from ostiary.api.operations import SIGNED_IN, Asking, Operations
-from ostiary.api.paging import Page, Wanted, page_of, wanted
-from ostiary.kit.errors import NotFound
+from ostiary.api.paging import Page, Sized, page_of
 from ostiary.objects.kind import Key
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
@@ -36,7 +34,7 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     )
     async def consents(
         asking: Asking,
-        asked: Annotated[Wanted, Depends(wanted)],
+        asked: Sized,
         application: str | None = None,
         user: Key | None = None,
         search: str | None = None,
@@ -46,11 +44,11 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
 
     @operations.operation("GET", _ONE, "core_user_consent_retrieve", who=SIGNED_IN, tag="core", answers=UserConsent)
     async def consent(asking: Asking, id: Key) -> UserConsent:  # noqa: A002 - authentik's
-        raise _none()
+        raise no_such_object()
 
     @operations.operation("DELETE", _ONE, "core_user_consent_destroy", who=SIGNED_IN, tag="core", status=204)
     async def destroy(asking: Asking, id: Key) -> Response:  # noqa: A002 - authentik's
-        raise _none()
+        raise no_such_object()
 
     @operations.operation(
         "GET",
@@ -61,8 +59,4 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         answers=list[UsedByAnswer],
     )
     async def used_by(asking: Asking, id: Key) -> list[UsedByAnswer]:  # noqa: A002 - authentik's
-        raise _none()
-
-
-def _none() -> NotFound:
-    return NotFound("api.not_found", "There is no such object, or you may not see it.")
+        raise no_such_object()

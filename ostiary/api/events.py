@@ -95,7 +95,7 @@ def _numbers(operations: Operations, kind: Kind, rooms: Rooms) -> None:
 
 async def _conditions(r: Reading, kind: Kind, caller: Caller, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """What the filters ask for, of what the caller may see."""
-    wanted = [one.condition(given[name]) for name, one in kind.filters.items() if given.get(name) is not None]
+    wanted = kind.narrowing(given)
     visible = await kind.visible(r, caller)
     return wanted if visible is None else [*wanted, visible]
 

@@ -7,11 +7,11 @@ judged, the verbs run, and what is stored is read back. Whatever fails leaves no
 import hashlib
 import inspect
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Header, Query
+from fastapi import Header, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from sqlalchemy import Select, func, select
@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 
 from ostiary.api.errors import Changed
 from ostiary.api.operations import Asking, Operations, Who, able
-from ostiary.api.paging import Page, Wanted, wanted
+from ostiary.api.paging import Page, Sized, Wanted
 from ostiary.kit.errors import InvalidInput, NotFound, Refused
 from ostiary.objects.kind import ADD, CHANGE, DELETE, VIEW, Caller, Key, Kind, patched
 from ostiary.storage.session import Database, Reading
@@ -178,7 +178,7 @@ class Generic:
         texts = Annotated[str | None, Query(max_length=1024)]
         parameters = [
             _keyword("asking", Asking),
-            _keyword("asked", Annotated[Wanted, Depends(wanted)]),
+            _keyword("asked", Sized),
             _keyword("search", texts, None),
             _keyword("ordering", texts, None),
         ]
@@ -217,7 +217,7 @@ class Generic:
             values = body.model_dump(exclude_unset=True)
             async with self._changing() as w:
                 row = await found(w, kind, given[self._key.name], asking, CHANGE)
-                pk = pk_of(kind, row)
+                pk = kind.pk_of(row)
                 await self._unchanged(w, row, asking, if_match)
                 await kind.guard(w, asking, CHANGE, row, values)
                 await kind.update(row, values, asking.actor)
@@ -290,12 +290,12 @@ async def found(r: Reading, kind: Kind, key: Any, caller: Caller, verb: str = VI
     Raises `api.not_found`, `api.not_allowed`.
     """
     if isinstance(key, str) and ("\0" in key or len(key) > 255):
-        raise _not_found()
+        raise no_such_object()
     query = kind.every().where(kind.key == key).execution_options(populate_existing=True)
     visible = await kind.visible(r, caller)
     row = await r.scalar(query if visible is None else query.where(visible))
     if row is None:
-        raise _not_found()
+        raise no_such_object()
     if verb != VIEW:
         allowed = kind.allowed(verb, caller)
         if allowed is not None and await r.scalar(query.where(allowed)) is None:
@@ -306,11 +306,6 @@ async def found(r: Reading, kind: Kind, key: Any, caller: Caller, verb: str = VI
 def authentiks(kind: Kind, shown: Mapping[str, Any]) -> dict[str, Any]:
     """An object without what authentik lacks."""
     return {name: value for name, value in shown.items() if name not in kind.ours}
-
-
-def pk_of(kind: Kind, row: Any) -> Any:
-    """An object's primary key."""
-    return getattr(row, kind.pk.key)
 
 
 async def _by_pk(r: Reading, kind: Kind, pk: Any) -> Any:
@@ -330,18 +325,28 @@ def narrowed(kind: Kind, query: Select[Any], search: str | None, given: Mapping[
 
 def ordered(kind: Kind, wish: str | None) -> list[Any]:
     """The columns to order by, with the primary key last, so that pages never overlap."""
-    names = [name for name in (wish or kind.default_order or next(iter(kind.ordering), "")).split(",") if name]
-    columns = []
-    for name in names:
-        column = kind.ordering.get(name.removeprefix("-"))
+    wish = wish or kind.default_order or next(iter(kind.ordering), "")
+    return [*columns_ordered(kind.ordering, wish), kind.pk]
+
+
+def columns_ordered(columns: Mapping[str, Any], wish: str) -> list[Any]:
+    """The columns that a wish such as ``name,-created`` names. Raises `api.ordering_unknown`."""
+    found = []
+    for name in filter(None, wish.split(",")):
+        column = columns.get(name.removeprefix("-"))
         if column is None:
-            raise InvalidInput(
-                "api.ordering_unknown",
-                f"ordering: it is one of {', '.join(kind.ordering)}, with - before it for the other way round.",
-                field="ordering",
-            )
-        columns.append(column.desc() if name.startswith("-") else column)
-    return [*columns, kind.pk]
+            raise ordering_unknown(columns)
+        found.append(column.desc() if name.startswith("-") else column)
+    return found
+
+
+def ordering_unknown(names: Iterable[str]) -> InvalidInput:
+    """A list can be ordered by these names and no others."""
+    return InvalidInput(
+        "api.ordering_unknown",
+        f"ordering: it is one of {', '.join(names)}, with - before it for the other way round.",
+        field="ordering",
+    )
 
 
 def flags_of(kind: Kind, given: Mapping[str, Any]) -> dict[str, bool]:
@@ -373,7 +378,8 @@ def _answer(adapter: TypeAdapter[Any], value: Any, status: int = 200) -> Respons
     )
 
 
-def _not_found() -> NotFound:
+def no_such_object() -> NotFound:
+    """The same whether it is not there or may not be seen."""
     return NotFound("api.not_found", "There is no such object, or you may not see it.")
 
 

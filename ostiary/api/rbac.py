@@ -1,16 +1,16 @@
 """``/rbac/``: roles, what they permit, and who holds them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from starlette.responses import Response
 
-from ostiary.api.generic import Generic, found, ordered
+from ostiary.api.generic import Generic, columns_ordered, found, ordered, ordering_unknown
 from ostiary.api.operations import SIGNED_IN, Asking, Operations, able, holding
-from ostiary.api.paging import Page, Wanted, page_of, wanted
+from ostiary.api.paging import Page, Sized, page_of
 from ostiary.directory import codenames, escalation, models
 from ostiary.kit.errors import InvalidInput, NotFound, Refused
 from ostiary.objects.initial_permissions import Permission, permission_shown
@@ -25,7 +25,6 @@ _ASSIGN: Final = "authentik_rbac.assign_role_permissions"
 _UNASSIGN: Final = "authentik_rbac.unassign_role_permissions"
 
 Text = Annotated[str | None, Query(max_length=1024)]
-Asked = Annotated[Wanted, Depends(wanted)]
 
 
 class RoleModelPermission(BaseModel):
@@ -123,7 +122,7 @@ def _permissions(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     )
     async def listed(
         asking: Asking,
-        asked: Asked,
+        asked: Sized,
         codename: Text = None,
         content_type__app_label: Text = None,
         content_type__model: Text = None,
@@ -163,11 +162,7 @@ _SEARCHED: Final = ("name", "codename", "model", "app_label")
 def _ordered(rows: list[dict[str, Any]], ordering: str | None) -> list[dict[str, Any]]:
     name = (ordering or "name").removeprefix("-")
     if name not in Permission.model_fields:
-        raise InvalidInput(
-            "api.ordering_unknown",
-            f"ordering: it is one of {', '.join(Permission.model_fields)}, with - before it for the other way round.",
-            field="ordering",
-        )
+        raise ordering_unknown(Permission.model_fields)
     return sorted(rows, key=lambda row: (row[name], row["id"]), reverse=(ordering or "").startswith("-"))
 
 
@@ -197,7 +192,7 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     )
     async def of_model(
         asking: Asking,
-        asked: Asked,
+        asked: Sized,
         model: Annotated[str, Query(max_length=255)],
         object_pk: Text = None,
         search: Text = None,
@@ -249,7 +244,7 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         answers=Page[ExtraRoleObjectPermission],
     )
     async def of_roles(
-        asking: Asking, asked: Asked, uuid: Text = None, search: Text = None, ordering: Text = None
+        asking: Asking, asked: Sized, uuid: Text = None, search: Text = None, ordering: Text = None
     ) -> dict[str, Any]:
         row = models.RolePermission
         query = select(row).where(row.object_pk != "", row.codename.in_(list(codenames.PERMISSIONS)))
@@ -263,7 +258,11 @@ def _assigned(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
             if seen is not None:
                 query = query.where(row.role_id.in_(select(models.Role.id).where(seen)))
             count = await r.scalar(select(func.count()).select_from(query.subquery())) or 0
-            page = query.order_by(*_columns(columns, ordering), row.id).limit(asked.page_size).offset(asked.offset)
+            page = (
+                query.order_by(*columns_ordered(columns, ordering or "codename"), row.id)
+                .limit(asked.page_size)
+                .offset(asked.offset)
+            )
             rows = (await r.scalars(page)).all()
             described = await _described(r, kinds, rows, asking)
         return {
@@ -328,7 +327,7 @@ def _holders(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         async def handler(asking: Asking, uuid: str, body: UserAccountSerializerForRoleRequest) -> Response:
             async with rooms.database.together() as w:
                 role = await found(w, roles, uuid, asking, CHANGE)
-                user = await _person(w, kinds, body.pk, asking)
+                user = await found(w, kinds["authentik_core.user"], body.pk, asking)
                 await escalation.may_give_roles(w, asking.may, [role.id], field="role")
                 await escalation.may_touch_user(w, asking.may, user.id, field="pk")
                 await change(role.id, user.id, by=asking.actor)
@@ -336,14 +335,6 @@ def _holders(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
 
     add("add_user", rooms.roles.add_user)
     add("remove_user", rooms.roles.remove_user)
-
-
-async def _person(r: Reading, kinds: Kinds, pk: int, asking: Caller) -> models.User:
-    kind = kinds.get("authentik_core.user")
-    user: models.User | None = await (found(r, kind, pk, asking) if kind else r.get(models.User, pk))
-    if user is None:
-        raise NotFound("api.not_found", "There is no such user, or you may not see them.")
-    return user
 
 
 async def _role(r: Reading, roles: Kind, uuid: str, asking: Caller, codename: str) -> models.Role:
@@ -365,7 +356,7 @@ async def _described(
             values = [getattr(one, name, None) for name in ("name", "username", "identifier")]
             name = next((value for value in values if isinstance(value, str) and value), None)
             if name is not None:
-                described[label, str(getattr(one, kind.pk.key))] = f"{kind.words.name} {name}"
+                described[label, str(kind.pk_of(one))] = f"{kind.words.name} {name}"
     return described
 
 
@@ -373,14 +364,3 @@ def _row(row: models.RolePermission) -> dict[str, Any]:
     one = codenames.PERMISSIONS[row.codename]
     shown = {"id": row.id, "codename": one.short, "model": one.model.word, "app_label": one.model.app, "name": one.name}
     return {**shown, "object_pk": row.object_pk} if row.object_pk else shown
-
-
-def _columns(columns: Mapping[str, Any], ordering: str | None) -> list[Any]:
-    name = (ordering or "codename").removeprefix("-")
-    if name not in columns:
-        raise InvalidInput(
-            "api.ordering_unknown",
-            f"ordering: it is one of {', '.join(columns)}, with - before it for the other way round.",
-            field="ordering",
-        )
-    return [columns[name].desc() if (ordering or "").startswith("-") else columns[name]]

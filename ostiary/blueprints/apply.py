@@ -75,7 +75,7 @@ async def seen(r: Reading, kind: Kind, rows: Sequence[Any], caller: Caller) -> l
     more = await kind.unshown(r, rows)
     return [
         # Brands call their primary key otherwise.
-        {"pk": _pk(kind, row), **_json(kind.whole(**one), whole=True), **also}
+        {"pk": kind.pk_of(row), **_json(kind.whole(**one), whole=True), **also}
         for row, one, also in zip(rows, shown, more, strict=True)
     ]
 
@@ -275,7 +275,7 @@ class _Run:
         self._done(entry, kind, row, shown, kept=kept, made=True)
 
     async def _update(self, entry: Entry, kind: Kind, row: Any, given: dict[str, Any]) -> None:
-        pk = _pk(kind, row)
+        pk = kind.pk_of(row)
         before = await self._shown(kind, row)
         checked = self._checked(entry, self._patched(kind), given)
         wanted = _json(checked)
@@ -317,7 +317,7 @@ class _Run:
                 self._values.stop(one.line, "A permission is given to a role, by its primary key; people hold roles.")
             whole = name if "." in name else f"{kind.words.app}.{name}"
             with self._told(entry, kind, "permissions"):
-                if await self.permit(self._with_moved({"role": role})["role"], whole, str(_pk(kind, row))):
+                if await self.permit(self._with_moved({"role": role})["role"], whole, str(kind.pk_of(row))):
                     given.append(f"{whole} ({self._outcome.names.get(role, role)})")
         self._values.current_field = ""
         return [FieldChange("permissions", NOTHING, given)] if given else []
@@ -355,7 +355,7 @@ class _Run:
             raise BlueprintInvalid(problems) from error
 
     def _done(self, entry: Entry, kind: Kind, row: Any, shown: Mapping[str, Any], *, kept: bool, made: bool) -> None:
-        pk = self._key = _pk(kind, row)
+        pk = self._key = kind.pk_of(row)
         if entry.id is not None:
             self._values.keys[entry.id] = pk
         self._outcome.names[key_of(kind.words.label, pk)] = called(shown) or str(pk)
@@ -375,7 +375,7 @@ class _Run:
         shown: Mapping[str, Any],
         fields: Sequence[FieldChange],
     ) -> Change:
-        pk = str(_pk(kind, row))
+        pk = str(kind.pk_of(row))
         name = called(shown) or called_between(shown, self._outcome.names) or entry.id or ""
         return Change(action, kind.words.label, name, pk, tuple(fields), f"{self._blueprint.file}:{entry.line}")
 
@@ -404,7 +404,7 @@ class _Run:
             self._values.stop(line, f"!Find: {error.name + ': ' if error.name else ''}{error.sentence}")
         if row is None:
             return None
-        return await self._shown(kind, row) if whole else _pk(kind, row)
+        return await self._shown(kind, row) if whole else kind.pk_of(row)
 
     async def _shown(self, kind: Kind, row: Any) -> dict[str, Any]:
         return (await seen(self._w, kind, [row], self._caller))[0]
@@ -466,10 +466,6 @@ def _deeper(node: Any, path: Sequence[str], line: int) -> int:
 
 def _fields(kind: Kind) -> type[Fields]:
     return kind.declared or kind.fields
-
-
-def _pk(kind: Kind, row: Any) -> Any:
-    return getattr(row, kind.pk.key)
 
 
 def _json(model: BaseModel, *, whole: bool = False) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class Export:
                 yield one
             if len(rows) < _AT_ONCE:
                 return
-            last = getattr(rows[-1], kind.pk.key)
+            last = kind.pk_of(rows[-1])
 
     async def _beside(self, r: Reading, objects: Mapping[str, _Object]) -> None:
         """Objects that are not written and yet named."""

@@ -296,6 +296,10 @@ class Kind:
         found: ColumnElement[bool] = self.pk.in_(wanted) if wanted else false()
         return found
 
+    def pk_of(self, row: Any) -> Any:
+        """An object's primary key."""
+        return getattr(row, self.pk.key)
+
     def codename(self, verb: str) -> str:
         """Such as ``authentik_core.view_user``."""
         return f"{self.words.app}.{verb}_{self.words.model}"
