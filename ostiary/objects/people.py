@@ -114,24 +114,16 @@ def partial_user(user: User) -> dict[str, Any]:
 
 def partial_group(group: Group) -> dict[str, Any]:
     """A group within another object."""
-    return {
-        "pk": group.id,
-        "num_pk": num_pk(group.id),
-        "name": group.name,
-        "is_superuser": group.is_superuser,
-        "attributes": group.attributes,
-    }
+    return {**_group(group), "num_pk": num_pk(group.id)}
 
 
 def related_group(group: Group) -> dict[str, Any]:
     """A group within the one above or below it."""
-    return {
-        "pk": group.id,
-        "name": group.name,
-        "is_superuser": group.is_superuser,
-        "attributes": group.attributes,
-        "group_uuid": group.id,
-    }
+    return {**_group(group), "group_uuid": group.id}
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {"pk": group.id, "name": group.name, "is_superuser": group.is_superuser, "attributes": group.attributes}
 
 
 async def members_of(r: Reading, group_ids: Collection[str]) -> dict[str, list[PartialUser]]:
