@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from ostiary.events.record import Actor
 from ostiary.flows.bindings import StageBindings
@@ -192,16 +192,7 @@ class FlowKind(Kind):
         await self._flows.delete(row.slug, by=by)
 
     async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
-        query = (
-            select(StageBinding.id, StageBinding.order, StageRow.name)
-            .join(StageRow, StageRow.id == StageBinding.stage_id)
-            .where(StageBinding.flow_id == row.id)
-            .order_by(StageBinding.order, StageRow.name)
-        )
-        places = [
-            UsedBy("authentik_flows", "flowstagebinding", pk, f"Flow-stage binding #{order} to {name}", "cascade")
-            for pk, order, name in await r.execute(query)
-        ]
+        places = await places_of(r, StageBinding.flow_id == row.id, StageRow.name)
         return [*places, *(_told(use) for use in await self._flows.uses.of(r, row) if use.model_name)]
 
 
@@ -275,6 +266,21 @@ class BindingKind(Kind):
 
     async def delete(self, row: Any, by: Actor) -> None:
         await self._bindings.delete(row.id, by=by)
+
+
+async def places_of(r: Reading, condition: ColumnElement[bool], other_end: Any) -> list[UsedBy]:
+    """A flow's or a stage's places, each called by what stands at its other end; they go when that one goes."""
+    query = (
+        select(StageBinding.id, StageBinding.order, other_end)
+        .join(FlowRow, FlowRow.id == StageBinding.flow_id)
+        .join(StageRow, StageRow.id == StageBinding.stage_id)
+        .where(condition)
+        .order_by(FlowRow.slug, StageBinding.order, StageRow.name)
+    )
+    return [
+        UsedBy("authentik_flows", "flowstagebinding", pk, f"Flow-stage binding #{order} to {name}", "cascade")
+        for pk, order, name in await r.execute(query)
+    ]
 
 
 def flow_set(flow: FlowRow) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ostiary.flows.models import Flow, StageBinding
 from ostiary.flows.models import Stage as StageRow
 from ostiary.flows.stage_registry import Stages, referring_to
 from ostiary.flows.stages.types import TYPES
-from ostiary.objects.flows import Stage, flow_sets, stage_facts
+from ostiary.objects.flows import Stage, flow_sets, places_of, stage_facts
 from ostiary.objects.kind import Caller, Fields, Filter, Kind, UsedBy, Words, equals
 from ostiary.objects.stage_words import WORDS
 from ostiary.storage.session import Reading
@@ -177,16 +177,7 @@ class StageKind(Kind):
         await self._stages.delete(row.name, by=by)
 
     async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
-        query = (
-            select(StageBinding.id, StageBinding.order, Flow.slug)
-            .join(Flow, Flow.id == StageBinding.flow_id)
-            .where(StageBinding.stage_id == row.id)
-            .order_by(Flow.slug, StageBinding.order)
-        )
-        places = [
-            UsedBy("authentik_flows", "flowstagebinding", pk, f"Flow-stage binding #{order} to {slug}", "cascade")
-            for pk, order, slug in await r.execute(query)
-        ]
+        places = await places_of(r, StageBinding.stage_id == row.id, Flow.slug)
         referring = [
             UsedBy(WORDS[other.type].app, WORDS[other.type].model, other.id, other.name, "set_null")
             for other, _ in await referring_to(r, row)
