@@ -146,12 +146,6 @@ async def providers_shown(r: Reading, rows: Sequence[Provider]) -> list[dict[str
     ]
 
 
-async def users_of(r: Reading, row: Provider) -> list[UsedBy]:
-    """The application of a provider."""
-    query = select(Application.id, Application.name).where(Application.provider_id == row.id)
-    return [UsedBy("authentik_core", "application", pk, name, "set_null") for pk, name in await r.execute(query)]
-
-
 def _has_application(value: bool) -> Any:
     served = select(Application.provider_id).where(Application.provider_id.is_not(None))
     return Provider.id.not_in(served) if value else Provider.id.in_(served)
@@ -162,48 +156,49 @@ def _of_proxy(column: Any) -> Filter:
     return Filter(str, lambda value: Provider.id.in_(select(ProxyProvider.id).where(one.condition(value))))
 
 
-class AllProviders(Kind):
-    """Providers of every type: looked at and deleted here, made and changed as what they are."""
+class ProviderKind(Kind):
+    """Base of the kinds of providers."""
 
-    words = Words("authentik_core.provider", "Provider", "Providers")
     table = Provider
     pk = Provider.id
     key = Provider.id
-    fields = Fields
-    shown = ProviderShown
     search = (Provider.name,)
     ordering: ClassVar = {"name": Provider.name, "id": Provider.id}
+
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
+
+    async def delete(self, row: Any, by: Actor) -> None:
+        await self._providers.delete(row.id, by=by)
+
+    async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
+        query = select(Application.id, Application.name).where(Application.provider_id == row.id)
+        return [UsedBy("authentik_core", "application", pk, name, "set_null") for pk, name in await r.execute(query)]
+
+
+class AllProviders(ProviderKind):
+    """Providers of every type: looked at and deleted here, made and changed as what they are."""
+
+    words = Words("authentik_core.provider", "Provider", "Providers")
+    fields = Fields
+    shown = ProviderShown
     filters: ClassVar[Mapping[str, Filter]] = {
         "application__isnull": Filter(bool, _has_application),
         "backchannel": Filter(bool, lambda value: Provider.id.is_(None) if value else Provider.id.is_not(None)),
     }
-
-    def __init__(self, providers: Providers) -> None:
-        self._providers = providers
 
     async def read(
         self, r: Reading, rows: Sequence[Any], caller: Caller, flags: Mapping[str, bool]
     ) -> list[dict[str, Any]]:
         return await providers_shown(r, rows)
 
-    async def delete(self, row: Any, by: Actor) -> None:
-        await self._providers.delete(row.id, by=by)
 
-    async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
-        return await users_of(r, row)
-
-
-class ProxyProviders(Kind):
+class ProxyProviders(ProviderKind):
     """Kind of proxy providers."""
 
     words = WORDS
-    table = Provider
-    pk = Provider.id
-    key = Provider.id
     fields = ProxyProviderRequest
     shown = ProxyProviderShown
-    search = (Provider.name,)
-    ordering: ClassVar = {"name": Provider.name, "id": Provider.id}
     filters: ClassVar[Mapping[str, Filter]] = {
         "application__isnull": Filter(bool, _has_application),
         "name__iexact": equals_any_case(Provider.name),
@@ -219,24 +214,11 @@ class ProxyProviders(Kind):
         ),
     }
     identifiers: ClassVar = {"name": Provider.name}
-    ours = frozenset(
-        {
-            "handoff",
-            "open_paths",
-            "cors_preflight",
-            "header_style",
-            "header_names",
-            "group_filter",
-            "additional_headers",
-            "signed_identity",
-            "header_authentication",
-            "jwt_issuers",
-        }
-    )
+    ours = frozenset(ProxyProviderRequest.model_fields.keys() - ProxyProviderShown.model_fields.keys())
 
     def __init__(self, database: Database, providers: Providers) -> None:
+        super().__init__(providers)
         self._database = database
-        self._providers = providers
 
     def every(self) -> Any:
         return select(Provider).where(Provider.type == "proxy")
@@ -269,12 +251,6 @@ class ProxyProviders(Kind):
     async def update(self, row: Any, values: Mapping[str, Any], by: Actor) -> None:
         given = dict(values)
         await self._providers.update(row.id, await self._named(given), name=given.pop("name", None), by=by)
-
-    async def delete(self, row: Any, by: Actor) -> None:
-        await self._providers.delete(row.id, by=by)
-
-    async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
-        return await users_of(r, row)
 
     async def _named(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The fields as the verbs take them: flows by slug, mappings by name."""
@@ -319,14 +295,5 @@ def _proxy_shown(row: Provider, proxy: ProxyProvider) -> dict[str, Any]:
         "jwt_federation_providers": [],
         "access_token_validity": validity_of(proxy),
         "refresh_token_validity": "days=30",
-        "handoff": proxy.handoff,
-        "open_paths": proxy.open_paths,
-        "cors_preflight": proxy.cors_preflight,
-        "header_style": proxy.header_style,
-        "header_names": proxy.header_names,
-        "group_filter": proxy.group_filter,
-        "additional_headers": proxy.additional_headers,
-        "signed_identity": proxy.signed_identity,
-        "header_authentication": proxy.header_authentication,
-        "jwt_issuers": proxy.jwt_issuers,
+        **{name: getattr(proxy, name) for name in ProxyProviders.ours},
     }
