@@ -8,7 +8,7 @@ CREATE: Final = "create"
 CHANGE: Final = "change"
 DELETE: Final = "delete"
 
-# The same words as in events: what is called so is not shown, whatever field it is in.
+# What is called so, as in somebody's attributes, is not shown, whatever field it is in.
 _SECRET: Final = ("password", "secret", "credential", "private_key", "token", "api_key", "kubeconfig")
 
 
@@ -57,7 +57,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], secrets: fr
 
 def _of_field(name: str, old: Any, new: Any, *, secret: bool) -> Iterator[FieldChange]:
     if secret:
-        yield FieldChange(name, _masked(old), _masked(new))
+        yield FieldChange(name, _hidden(old), _hidden(new))
     elif isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             inner_old, inner_new = old.get(key, NOTHING), new.get(key, NOTHING)
@@ -82,5 +82,5 @@ def telling(name: str) -> bool:
     return any(word in folded for word in _SECRET)
 
 
-def _masked(value: Any) -> Any:
+def _hidden(value: Any) -> Any:
     return NOTHING if value is NOTHING or value in ("", None) else MASKED

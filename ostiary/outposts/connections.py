@@ -51,7 +51,7 @@ class ServiceConnections:
         self._clock = clock
         self._secrets = secrets
 
-    async def create(self, type: str, values: Mapping[str, Any], *, by: Actor) -> ServiceConnection:  # noqa: A002
+    async def create(self, type: str, values: Mapping[str, Any], *, by: Actor) -> ServiceConnection:  # noqa: A002 - authentik's word
         """``values`` are authentik's fields of that type. Raises `service_connection.*`."""
         row = ServiceConnection(type=type, name="", local=False, kubeconfig=None, verify_ssl=True, url="")
         for name, value in self._columns(row, values).items():
