@@ -1,6 +1,7 @@
 """Proxy providers: made, changed, deleted, whether an application has them yet or not."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import select
@@ -24,6 +25,8 @@ from ostiary.storage.session import Database, Writing
 
 ROOM = "applications"
 _LONGEST_NAME = 255
+# The settings that have a column of their own; so a new one needs no line here.
+_STORED = tuple(field.name for field in fields(ProxySettings) if field.name in ProxyProvider.__table__.columns)
 
 
 class Providers:
@@ -171,31 +174,15 @@ async def held(w: Writing, provider_id: int) -> tuple[Provider, ProxyProvider]:
 
 def settings_of(provider: Provider, proxy: ProxyProvider, mappings: Sequence[PropertyMapping]) -> ProxySettings:
     """The stored provider as settings."""
+    stored: dict[str, Any] = {name: getattr(proxy, name) for name in _STORED}
+    lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
     return ProxySettings(
         origin=parse_origin(proxy.external_host),
-        path=proxy.path,
-        mode=proxy.mode,
-        handoff=proxy.handoff,
-        cookie_domain=proxy.cookie_domain,
-        session_seconds=proxy.session_seconds,
-        session_validity=proxy.session_validity,
         authentication_flow=provider.authentication_flow,
         authorization_flow=provider.authorization_flow,
         invalidation_flow=provider.invalidation_flow,
-        open_paths=tuple(proxy.open_paths),
-        skip_path_regex=proxy.skip_path_regex,
-        cors_preflight=proxy.cors_preflight,
-        header_style=proxy.header_style,
-        header_names=proxy.header_names,
-        group_filter=proxy.group_filter,
-        additional_headers=tuple(proxy.additional_headers),
         property_mappings=tuple(sorted(mapping.name for mapping in mappings)),
-        signed_identity=proxy.signed_identity,
-        basic_auth_enabled=proxy.basic_auth_enabled,
-        basic_auth_user_attribute=proxy.basic_auth_user_attribute,
-        basic_auth_password_attribute=proxy.basic_auth_password_attribute,
-        header_authentication=proxy.header_authentication,
-        jwt_issuers=tuple(proxy.jwt_issuers),
+        **(stored | lists),
     )
 
 
@@ -216,28 +203,11 @@ async def _use(w: Writing, provider_id: int, settings: ProxySettings, used: Sequ
 
 
 def _columns(settings: ProxySettings) -> dict[str, Any]:
+    stored = {name: getattr(settings, name) for name in _STORED}
     return {
-        "mode": settings.mode,
-        "handoff": settings.handoff,
         "external_host": str(settings.origin),
         "host_key": settings.origin.key,
-        "cookie_domain": settings.cookie_domain,
-        "session_seconds": settings.session_seconds,
-        "session_validity": settings.session_validity,
-        "path": settings.path,
-        "open_paths": list(settings.open_paths),
-        "skip_path_regex": settings.skip_path_regex,
-        "cors_preflight": settings.cors_preflight,
-        "header_style": settings.header_style,
-        "header_names": dict(settings.header_names),
-        "group_filter": settings.group_filter,
-        "additional_headers": list(settings.additional_headers),
-        "signed_identity": settings.signed_identity,
-        "basic_auth_enabled": settings.basic_auth_enabled,
-        "basic_auth_user_attribute": settings.basic_auth_user_attribute,
-        "basic_auth_password_attribute": settings.basic_auth_password_attribute,
-        "header_authentication": settings.header_authentication,
-        "jwt_issuers": list(settings.jwt_issuers),
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in stored.items()},
     }
 
 
