@@ -78,16 +78,16 @@ def condition(kind: Kind, name: str, value: Any) -> ColumnElement[bool]:
         raise Unfindable("A value of this form finds nothing.", name) from error
 
 
-def _equals(column: Any, name: str, value: Any) -> ColumnElement[bool]:
+def _equals(column: ColumnElement[Any], name: str, value: Any) -> ColumnElement[bool]:
     wanted = column.type.python_type
     if value is None:
-        return column.is_(None)  # type: ignore[no-any-return]
+        return column.is_(None)
     if wanted is int and isinstance(value, int) and not isinstance(value, bool) and value in _INTEGERS:
-        return column == value  # type: ignore[no-any-return]
+        return column == value
     if wanted is bool and isinstance(value, bool):
-        return column == value  # type: ignore[no-any-return]
+        return column == value
     if wanted is str and isinstance(value, str):
-        return column == (_username(value) if name == "username" else value)  # type: ignore[no-any-return]
+        return column == (_username(value) if name == "username" else value)
     what = {int: "a number", bool: "true or false"}.get(wanted, "a text")
     raise Unfindable(f"It is {what}.", name)
 

@@ -57,7 +57,7 @@ FILES: Final = Limits(size=16 << 20, values=2_000_000)
 REQUESTS: Final = Limits(size=256 << 10, values=50_000)
 
 
-class Loader(_Base):  # type: ignore[misc]
+class Loader(_Base):  # type: ignore[misc]  # which one it is, is known when it runs
     """Scalars as YAML 1.1 reads them, but a date stays the text that it is, as in JSON."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
@@ -43,11 +44,11 @@ class House:
     clock: FakeClock
 
     def __post_init__(self) -> None:
-        common = {"database": self.database, "clock": self.clock}
-        self.applications = Applications(base_url=None, **common)  # type: ignore[arg-type]
-        self.bindings, self.policies = Bindings(**common), Policies(**common)  # type: ignore[arg-type]
-        self.groups = Groups(**common)  # type: ignore[arg-type]
-        self.users = Users(passwords=Passwords(memory_kib=64, passes=1), **common)  # type: ignore[arg-type]
+        common: dict[str, Any] = {"database": self.database, "clock": self.clock}
+        self.applications = Applications(base_url=None, **common)
+        self.bindings, self.policies = Bindings(**common), Policies(**common)
+        self.groups = Groups(**common)
+        self.users = Users(passwords=Passwords(memory_kib=64, passes=1), **common)
 
     async def fill(self) -> None:
         async with self.database.writing() as w:

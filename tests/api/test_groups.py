@@ -1,5 +1,6 @@
 import json
 from typing import Any
+from uuid import UUID
 
 import authentik_client as ak
 import pytest
@@ -110,8 +111,8 @@ def test_one_member_comes_and_goes(api: ApiHouse, core: ak.CoreApi) -> None:
     assert core.core_groups_retrieve(group.pk).users == []
     nobody = ak.UserAccountRequest(pk=99_999_999)
     assert called(lambda: core.core_groups_add_user_create(group.pk, nobody))[0] == 404
-    missing = "00000000-0000-0000-0000-000000000000"
-    assert called(lambda: core.core_groups_add_user_create(missing, asked))[0] == 404  # type: ignore[arg-type]
+    missing = UUID(int=0)
+    assert called(lambda: core.core_groups_add_user_create(missing, asked))[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_scores_are_seen_and_taken_away(api: ApiHouse, policies: ak.PoliciesApi)
         async with api.parts.database.writing() as w:
             user = await by_username(w, username)
             for _ in range(3):
-                await api.parts.reputation.attempted(w, user, username, Attempt("192.0.2.77"), False)  # noqa: FBT003
+                await api.parts.reputation.attempted(w, user, username, Attempt("192.0.2.77"), good=False)
 
     api.run(fail())
     score: Any

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID, uuid4
 
 import authentik_client as ak
@@ -102,7 +103,7 @@ def test_people_get_a_role_and_lose_it(api: ApiHouse, rbac: ak.RbacApi) -> None:
     for change in (rbac.rbac_roles_add_user_create, rbac.rbac_roles_remove_user_create):
         for pk, number in ((made.pk, 2**40), (uuid4(), jane)):
             asked = ak.UserAccountSerializerForRoleRequest(pk=number)
-            assert called(lambda change=change, pk=pk, asked=asked: change(pk, asked))[0] == 404  # type: ignore[misc]
+            assert called(partial(change, pk, asked))[0] == 404
 
 
 def test_permissions_are_listed_searched_and_filtered(api: ApiHouse, rbac: ak.RbacApi) -> None:
@@ -211,7 +212,7 @@ def test_initial_permissions_live_from_creation_to_deletion(api: ApiHouse, rbac:
         ),
         (ak.PatchedInitialPermissionsRequest(role=uuid4()), "role.not_found"),
     ):
-        assert code(lambda asked=asked: rbac.rbac_initial_permissions_partial_update(made.pk, asked)) == (400, refusal)  # type: ignore[misc]
+        assert code(partial(rbac.rbac_initial_permissions_partial_update, made.pk, asked)) == (400, refusal)
     rbac.rbac_initial_permissions_destroy(made.pk)
     assert called(lambda: rbac.rbac_initial_permissions_retrieve(made.pk))[0] == 404
 

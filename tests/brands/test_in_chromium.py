@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +20,11 @@ from tests.brands.conftest import PASSWORD, PIXEL
 from tests.served import chromium
 
 FLOW = "/if/flow/default-authentication-flow/"
-MARK = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0naHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmcnIHdpZHRoPSc5NicgaGVpZ2h0PSczMic+PHJlY3Qgd2lkdGg9Jzk2JyBoZWlnaHQ9JzMyJyByeD0nOCcgZmlsbD0nIzZhM2Q5YScvPjwvc3ZnPg=="  # noqa: E501
+_SVG = (
+    b"<svg xmlns='http://www.w3.org/2000/svg' width='96' height='32'>"
+    b"<rect width='96' height='32' rx='8' fill='#6a3d9a'/></svg>"
+)
+MARK = f"data:image/svg+xml;base64,{b64encode(_SVG).decode()}"
 CSS = ":root { --accent: rgb(106, 61, 154) } .card { background-image: url(https://elsewhere.test/x.png) }"
 
 

@@ -277,7 +277,7 @@ async def test_reputation_picks_out_the_suspicious_alike_for_names_that_nobody_h
     async def fail(username: str) -> None:
         async with door.database.writing() as w:
             user = None if username == "nobody" else await by_username(w, username)
-            await door.reputation.attempted(w, user, username, Attempt("192.0.2.9"), False)  # noqa: FBT003
+            await door.reputation.attempted(w, user, username, Attempt("192.0.2.9"), good=False)
 
     for username in ("ada", "nobody"):
         for expected in ("password", "password", "denied"):

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -77,9 +78,15 @@ def test_names_and_addresses_are_what_the_certificate_is_for() -> None:
     ],
 )
 def test_what_no_certificate_can_say_is_refused(field: str, given: dict[str, str | int]) -> None:
-    whole = {"common_name": "a", "names": "", "validity_days": 1, "algorithm": "ecdsa", "now": NOW} | given
+    whole: dict[str, Any] = {
+        "common_name": "a",
+        "names": "",
+        "validity_days": 1,
+        "algorithm": "ecdsa",
+        "now": NOW,
+    } | given
     with pytest.raises(InvalidInput, match=rf"certificate\.{field}_invalid") as refused:
-        self_signed(whole.pop("common_name"), **whole)  # type: ignore[arg-type]
+        self_signed(**whole)
     assert refused.value.field == field
 
 

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -30,9 +31,9 @@ entries:
 """
 
 
-async def run(parts: Parts, blueprint: str = CHANGE, **more: object) -> Report:
+async def run(parts: Parts, blueprint: str = CHANGE, **more: Any) -> Report:
     url = parts.settings.database.url
-    return await simulate(parts.settings, url, Asked([Draft("change.yaml", blueprint)]), **more)  # type: ignore[arg-type]
+    return await simulate(parts.settings, url, Asked([Draft("change.yaml", blueprint)]), **more)
 
 
 def left(parts: Parts) -> list[Path]:
@@ -51,9 +52,9 @@ def children() -> Iterator[int]:
                 yield child
 
 
-async def until(condition: object, seconds: float = 30) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < end
         await asyncio.sleep(0.01)
 
