@@ -204,7 +204,7 @@ def _versions(operations: Operations, rooms: Rooms) -> None:
         tag=_TAG,
         answers=VersionHistory,
     )
-    async def one(id: Key, asking: Asking) -> dict[str, Any]:
+    async def one(id: Key, asking: Asking) -> dict[str, Any]:  # noqa: A002 - the parameter's name in the address
         async with rooms.database.reading() as r:
             for release in await history(r):
                 if release["id"] == id:

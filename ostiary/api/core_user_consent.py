@@ -43,11 +43,11 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         return page_of([], asked)
 
     @operations.operation("GET", _ONE, "core_user_consent_retrieve", who=SIGNED_IN, tag="core", answers=UserConsent)
-    async def consent(asking: Asking, id: Key) -> UserConsent:
+    async def consent(asking: Asking, id: Key) -> UserConsent:  # noqa: A002 - authentik's
         raise no_such_object()
 
     @operations.operation("DELETE", _ONE, "core_user_consent_destroy", who=SIGNED_IN, tag="core", status=204)
-    async def destroy(asking: Asking, id: Key) -> Response:
+    async def destroy(asking: Asking, id: Key) -> Response:  # noqa: A002 - authentik's
         raise no_such_object()
 
     @operations.operation(
@@ -58,5 +58,5 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         tag="core",
         answers=list[UsedByAnswer],
     )
-    async def used_by(asking: Asking, id: Key) -> list[UsedByAnswer]:
+    async def used_by(asking: Asking, id: Key) -> list[UsedByAnswer]:  # noqa: A002 - authentik's
         raise no_such_object()

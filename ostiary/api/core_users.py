@@ -164,7 +164,7 @@ def _ways_in(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         tag="core",
         status=204,
     )
-    async def set_password(asking: Asking, id: Key, body: UserPasswordSetRequest) -> Response:
+    async def set_password(asking: Asking, id: Key, body: UserPasswordSetRequest) -> Response:  # noqa: A002 - authentik's
         async with rooms.database.reading() as r:
             await may_reset(r, asking, id)
 
@@ -183,7 +183,7 @@ def _ways_in(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         tag="core",
         status=204,
     )
-    async def set_password_hash(asking: Asking, id: Key, body: UserPasswordHashSetRequest) -> Response:
+    async def set_password_hash(asking: Asking, id: Key, body: UserPasswordHashSetRequest) -> Response:  # noqa: A002 - authentik's
         async with rooms.database.together() as w:
             await may_reset(w, asking, id)
             await rooms.users.set_password_hash(id, body.password, by=asking.actor)
@@ -192,7 +192,7 @@ def _ways_in(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
     @operations.operation(
         "POST", "/core/users/{id}/recovery/", "core_users_recovery_create", who=holding(RESET), tag="core", answers=Link
     )
-    async def recovery(asking: Asking, id: Key, body: UserRecoveryLinkRequest | None = None) -> Link:
+    async def recovery(asking: Asking, id: Key, body: UserRecoveryLinkRequest | None = None) -> Link:  # noqa: A002 - authentik's
         lifetime = LIFETIME
         if body is not None and body.token_duration is not None:
             lifetime = timedelta(seconds=parse_duration(body.token_duration, field="token_duration"))

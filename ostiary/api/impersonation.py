@@ -32,7 +32,7 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         tag="core",
         status=204,
     )
-    async def begin(request: Request, asking: Asking, id: Key, body: ImpersonationRequest) -> Response:
+    async def begin(request: Request, asking: Asking, id: Key, body: ImpersonationRequest) -> Response:  # noqa: A002 - authentik's
         if asking.session_id is None:
             raise Refused(
                 "impersonation.no_session", "A token acts as its owner alone; sign in with a browser to act as others."

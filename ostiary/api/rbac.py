@@ -149,7 +149,7 @@ def _permissions(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         tag="rbac",
         answers=Permission,
     )
-    async def retrieve(id: Annotated[Key, Path()]) -> dict[str, Any]:
+    async def retrieve(id: Annotated[Key, Path()]) -> dict[str, Any]:  # noqa: A002 - the parameter's name
         try:
             return permission_shown(codenames.permission_numbered(id))
         except InvalidInput as error:

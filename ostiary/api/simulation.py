@@ -224,13 +224,13 @@ def _simulate(operations: Operations, rooms: Rooms) -> None:
         tag="ostiary",
         answers=SimulationShown,
     )
-    async def stands(asking: Asking, id: str) -> dict[str, Any]:
+    async def stands(asking: Asking, id: str) -> dict[str, Any]:  # noqa: A002 - the name in the address
         return _shown(await simulations.found(id))
 
     @operations.operation(
         "DELETE", "/ostiary/simulate/{id}/", "ostiary_simulate_destroy", who=SUPERUSER, tag="ostiary", status=204
     )
-    async def cancel(asking: Asking, id: str) -> None:
+    async def cancel(asking: Asking, id: str) -> None:  # noqa: A002 - the name in the address
         await simulations.cancel(id)
 
 
