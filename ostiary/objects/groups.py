@@ -1,7 +1,10 @@
-"""Groups: named sets of people, one below another; whoever is in one is in those above it."""
+"""Groups: named sets of people, one below another; whoever is in one is in those above it.
+
+``users`` are all members by number; ``users_obj`` holds those whose accounts the caller may see.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import Field
 from sqlalchemy import select
@@ -27,6 +30,8 @@ from ostiary.objects.people import (
 )
 from ostiary.policies.models import PolicyBinding
 from ostiary.storage.session import Reading
+
+_VIEW_USER: Final = "authentik_core.view_user"
 
 
 class GroupRequest(Fields):
@@ -83,6 +88,8 @@ class Groups(Kind):
     ) -> list[dict[str, Any]]:
         wants = {**self.flags, **flags}
         ids = [row.id for row in rows]
+        # Whoever may put people into groups would else read of everybody what stands in their accounts.
+        whole = caller.may.may(_VIEW_USER)
         members = await members_of(r, ids) if wants["include_users"] else None
         above = await _neighbours(r, GroupParent.group_id, GroupParent.parent_id, ids)
         below = await _neighbours(r, GroupParent.parent_id, GroupParent.group_id, ids)
@@ -91,6 +98,7 @@ class Groups(Kind):
         shown = []
         for row in rows:
             people = None if members is None else members.get(row.id, [])
+            seen = people if people is None or whole else [one for one in people if _sees(caller, one["pk"])]
             parents, children, own = above.get(row.id, []), below.get(row.id, []), roles.get(row.id, [])
             shown.append(
                 {
@@ -101,7 +109,7 @@ class Groups(Kind):
                     "parents": [group.id for group in parents],
                     "parents_obj": [related_group(one) for one in parents] if wants["include_parents"] else None,
                     "users": None if people is None else [one["pk"] for one in people],
-                    "users_obj": people,
+                    "users_obj": seen,
                     "attributes": row.attributes,
                     "roles": [role.id for role in own],
                     "roles_obj": [shown_role(role) for role in own],
@@ -173,6 +181,10 @@ class Groups(Kind):
 
 
 _MOST = 1_000
+
+
+def _sees(caller: Caller, user_id: int) -> bool:
+    return user_id == caller.user_id or caller.may.may(_VIEW_USER, user_id)
 
 
 async def _neighbours(r: Reading, here: Any, there: Any, ids: Sequence[str]) -> dict[str, list[Group]]:

@@ -199,3 +199,16 @@ def test_no_database_is_asked_for_attributes_that_none_holds(api: ApiHouse, text
         for path in ("/core/groups/", "/core/users/"):
             answer = http.get(path, params={"attributes": text})
             assert (answer.status_code, answer.json()["code"]) == (400, "filter.attributes_unusable")
+
+
+def test_nobody_reads_accounts_by_putting_people_into_groups(api: ApiHouse) -> None:
+    ada, bob = person(api), person(api)
+    held = ("authentik_core.add_group", "authentik_core.view_group", ("authentik_core.view_user", bob.id))
+    with api.http(api.token(*held)) as http:
+        me = http.get("/core/users/me/").json()["user"]["pk"]
+        made = http.post("/core/groups/", json={"name": api.unique("mine"), "users": [ada.id, bob.id, me]}).json()
+        for shown in (made, http.get(f"/core/groups/{made['pk']}/").json()):
+            assert sorted(shown["users"]) == sorted([ada.id, bob.id, me])
+            assert sorted(one["pk"] for one in shown["users_obj"]) == sorted([bob.id, me])
+    with api.http(api.token("authentik_core.view_group", "authentik_core.view_user")) as http:
+        assert len(http.get(f"/core/groups/{made['pk']}/").json()["users_obj"]) == 3
