@@ -168,8 +168,13 @@ async def held(w: Writing, provider_id: int) -> tuple[Provider, ProxyProvider]:
     provider = await w.get(Provider, provider_id, with_for_update=True, populate_existing=True)
     row = None if provider is None else await w.get(ProxyProvider, provider_id, populate_existing=True)
     if provider is None or row is None:
-        raise NotFound("provider.not_found", "provider: there is no provider of that id.", field="provider")
+        raise not_found()
     return provider, row
+
+
+def not_found() -> NotFound:
+    """The refusal of a provider that is not there, or that the caller may not see."""
+    return NotFound("provider.not_found", "provider: there is no provider of that id.", field="provider")
 
 
 def settings_of(provider: Provider, proxy: ProxyProvider, mappings: Sequence[PropertyMapping]) -> ProxySettings:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, or_, select, true
 
 from ostiary.access.openable import openable
 from ostiary.applications.models import Application, Provider, ProxyProvider
+from ostiary.applications.providers import not_found
 from ostiary.applications.registry import Applications as Verbs
 from ostiary.brands.models import Brand
 from ostiary.directory.models import User
@@ -31,6 +32,7 @@ from ostiary.objects.kind import (
     Words,
     equals,
 )
+from ostiary.objects.outposts import may_see_provider
 from ostiary.objects.proxy_providers import ProviderShown, providers_shown
 from ostiary.policies.models import PolicyBinding
 from ostiary.storage.session import Database, Reading
@@ -178,6 +180,15 @@ class Applications(Kind):
         providers = {one["pk"]: one for one in await providers_shown(r, found)}
         proxies = {one.id: one for one in await r.scalars(select(ProxyProvider).where(ProxyProvider.id.in_(keys)))}
         return [_shown(row, providers.get(row.provider_id), proxies.get(row.provider_id)) for row in rows]
+
+    async def guard(self, r: Reading, caller: Caller, verb: str, row: Any | None, values: Mapping[str, Any]) -> None:
+        """Who may not see a provider learns nothing of it by taking it."""
+        wanted = values.get("provider")
+        if wanted is None or (row is not None and row.provider_id == wanted):
+            return
+        provider = await r.get(Provider, wanted)
+        if provider is None or not may_see_provider(caller, provider.type, provider.id):
+            raise not_found()
 
     async def create(self, values: Mapping[str, Any], by: Actor) -> str:
         slug = values["slug"]

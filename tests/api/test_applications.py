@@ -263,3 +263,25 @@ def api_user(api: ApiHouse) -> str:
     name = api.unique("somebody")
     api.token(username=name)
     return name
+
+
+def test_nobody_takes_a_provider_that_they_may_not_see(api: ApiHouse, providers: ak.ProvidersApi) -> None:
+    spare, used = [providers.providers_proxy_create(provider_request(api, api.unique("door"))).pk for _ in range(2)]
+    hidden = api.unique("hidden")
+    with api.http() as http:
+        body = {"name": hidden, "slug": hidden, "provider": used, "access": "bound"}
+        assert http.post("/core/applications/", json=body).status_code == 201
+    adds = "authentik_core.add_application"
+    with api.http(api.token(adds, "authentik_core.change_application")) as http:
+        slug = api.unique("mine")
+        answers = [
+            http.post("/core/applications/", json={"name": slug, "slug": slug, "provider": pk})
+            for pk in (spare, used, 99_999)
+        ]
+        assert {(one.status_code, one.text) for one in answers} == {(400, answers[2].text)}
+        assert answers[2].json()["code"] == "provider.not_found"
+        assert http.post("/core/applications/", json={"name": slug, "slug": slug}).status_code == 201
+        answer = http.patch(f"/core/applications/{slug}/", json={"provider": spare})
+        assert (answer.status_code, answer.json()["code"]) == (400, "provider.not_found")
+    with api.http(api.token("authentik_core.change_application", ("authentik_core.view_provider", spare))) as http:
+        assert http.patch(f"/core/applications/{slug}/", json={"provider": spare}).status_code == 200
