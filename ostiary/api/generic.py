@@ -151,7 +151,7 @@ class Generic:
         async def handler(
             asking: Caller, asked: Wanted, search: str | None, ordering: str | None, **given: Any
         ) -> Response:
-            query = narrowed(kind, kind.every(), search, given)
+            query = narrowed(kind, kind.every(), search, given, asking)
             async with self._database.reading() as r:
                 visible = await kind.visible(r, asking)
                 if visible is not None:
@@ -316,10 +316,12 @@ async def _by_pk(r: Reading, kind: Kind, pk: Any) -> Any:
     return row
 
 
-def narrowed(kind: Kind, query: Select[Any], search: str | None, given: Mapping[str, Any]) -> Select[Any]:
+def narrowed(
+    kind: Kind, query: Select[Any], search: str | None, given: Mapping[str, Any], asking: Caller
+) -> Select[Any]:
     """Only what the search and the filters ask for."""
     if search:
-        query = query.where(kind.searching(search))
+        query = query.where(kind.searching(search, asking))
     return query.where(*kind.narrowing(given))
 
 

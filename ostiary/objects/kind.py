@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Annotated, Any, ClassVar, Final, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
-from sqlalchemy import ColumnElement, Select, String, cast, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, cast, false, func, or_, select, true
 from sqlalchemy.orm import QueryableAttribute
 
 from ostiary.directory.permissions import Permissions, permitted_objects
@@ -262,8 +262,10 @@ class Kind:
         """The conditions of ``questions`` that were given, for which the database is asked first."""
         return []
 
-    def searching(self, text: str) -> ColumnElement[bool]:
-        """What a search for this text finds."""
+    def searching(self, text: str, caller: Caller) -> ColumnElement[bool]:
+        """What a search for this text finds; a kind that looks into other objects looks into those that the caller may
+        see, for whoever finds one by its text has read that.
+        """
         return holds_text(text, *self.search)
 
     async def visible(self, r: Reading, caller: Caller) -> ColumnElement[bool] | None:
@@ -277,24 +279,14 @@ class Kind:
             return None
         if self.superusers_only and verb != VIEW:
             return false()
-        conditions: list[ColumnElement[bool]] = []
-        of = caller.may.objects_of(name)
-        if len(of) <= _FEW:
-            conditions.append(self.of_keys(of))
-        elif caller.user_id is not None:
-            # Databases take no more than some ten thousand values in one statement.
-            conditions.append(cast(self.pk, String).in_(permitted_objects(caller.user_id, name)))
+        single = _single(caller, name, self.pk)
         if self.owner is not None and caller.user_id is not None:
-            conditions.append(self.owner == caller.user_id)
-        return or_(*conditions) if conditions else false()
+            return or_(single, self.owner == caller.user_id)
+        return single
 
     def of_keys(self, keys: Collection[str]) -> ColumnElement[bool]:
         """Those of these primary keys, which are given as text; what cannot be a key is none."""
-        wanted: list[Any] = sorted(keys)
-        if self.pk.type.python_type is int:
-            wanted = [int(key) for key in wanted if key.isascii() and key.isdecimal() and len(key) < 19]
-        found: ColumnElement[bool] = self.pk.in_(wanted) if wanted else false()
-        return found
+        return _of_keys(self.pk, keys)
 
     def pk_of(self, row: Any) -> Any:
         """An object's primary key."""
@@ -344,6 +336,27 @@ class Kind:
         change.
         """
         return False
+
+
+def permitted(caller: Caller, codename: str, column: Any) -> ColumnElement[bool]:
+    """Whether the caller holds this permission for the object whose primary key stands in the column."""
+    return true() if caller.may.may(codename) else _single(caller, codename, column)
+
+
+def _single(caller: Caller, codename: str, column: Any) -> ColumnElement[bool]:
+    of = caller.may.objects_of(codename)
+    if len(of) <= _FEW or caller.user_id is None:
+        return _of_keys(column, of)
+    # Databases take no more than some ten thousand values in one statement.
+    return cast(column, String).in_(permitted_objects(caller.user_id, codename))
+
+
+def _of_keys(column: Any, keys: Collection[str]) -> ColumnElement[bool]:
+    wanted: list[Any] = sorted(keys)
+    if column.type.python_type is int:
+        wanted = [int(key) for key in wanted if key.isascii() and key.isdecimal() and len(key) < 19]
+    found: ColumnElement[bool] = column.in_(wanted) if wanted else false()
+    return found
 
 
 def patched(fields: type[Fields]) -> type[Fields]:

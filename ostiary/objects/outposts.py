@@ -1,15 +1,15 @@
 """Outposts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from ostiary.applications.models import Provider as ProviderRow
 from ostiary.events.record import Actor
 from ostiary.kit.errors import InvalidInput
-from ostiary.objects.kind import Caller, Fields, Filter, Key, Kind, Shown, Words, contains, equals_any_case
+from ostiary.objects.kind import Caller, Fields, Filter, Key, Kind, Shown, Words, contains, equals_any_case, permitted
 from ostiary.objects.proxy_providers import ProviderShown, providers_shown
 from ostiary.objects.service_connections import TYPES, ServiceConnection, summary
 from ostiary.outposts.config import refresh_seconds
@@ -55,6 +55,9 @@ def _connected(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(Connection.id == Row.service_connection_id, condition)
 
 
+_BY_CONNECTION: Final = ("service_connection__name__iexact", "service_connection__name__icontains")
+
+
 class OutpostKind(Kind):
     """Kind of outposts."""
 
@@ -93,6 +96,16 @@ class OutpostKind(Kind):
 
     def __init__(self, outposts: Outposts) -> None:
         self._outposts = outposts
+
+    async def looking(self, r: Reading, caller: Caller, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        if all(given.get(name) is None for name in _BY_CONNECTION):
+            return []
+        every = permitted(caller, "authentik_outposts.view_outpostserviceconnection", Connection.id)
+        own = (
+            and_(Connection.type == type_, permitted(caller, f"{words.app}.view_{words.model}", Connection.id))
+            for type_, words in TYPES.items()
+        )
+        return [_connected(or_(every, *own))]
 
     async def read(
         self, r: Reading, rows: Sequence[Any], caller: Caller, flags: Mapping[str, bool]

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from ostiary.applications.models import Application
 from ostiary.directory.models import Group, User
 from ostiary.events.record import Actor
 from ostiary.kit.errors import InvalidInput, Refused
-from ostiary.objects.kind import Caller, Fields, Filter, Integer, Key, Kind, Shown, Words, equals
+from ostiary.objects.kind import Caller, Fields, Filter, Integer, Key, Kind, Shown, Words, equals, permitted
 from ostiary.objects.moments import Moment
 from ostiary.objects.people import Uuid, partial_group, partial_user
 from ostiary.objects.people_shown import PartialGroup, PartialUser
@@ -21,6 +21,7 @@ from ostiary.objects.policies import OF_TYPE, AllPolicies, PolicyShown
 from ostiary.policies.bindings import PolicyBindings
 from ostiary.policies.models import Policy, PolicyBinding
 from ostiary.policies.registry import Policies
+from ostiary.storage.any_case import holds_text
 from ostiary.storage.session import Reading
 
 _SUBJECTS: Final[Mapping[str, str]] = {"policy": "policy_id", "group": "group_id", "user": "user_id"}
@@ -82,11 +83,6 @@ class PolicyBindingKind(Kind):
     fields = PolicyBindingRequest
     declared = PolicyBindingDeclared
     shown: ClassVar[type[Shown]] = PolicyBindingShown
-    search = (
-        select(Policy.name).where(Policy.id == PolicyBinding.policy_id).scalar_subquery(),
-        select(Group.name).where(Group.id == PolicyBinding.group_id).scalar_subquery(),
-        select(User.username).where(User.id == PolicyBinding.user_id).scalar_subquery(),
-    )
     ordering: ClassVar = {
         "order": PolicyBinding.order,
         "enabled": PolicyBinding.enabled,
@@ -116,6 +112,19 @@ class PolicyBindingKind(Kind):
     def __init__(self, bindings: PolicyBindings, policies: Policies) -> None:
         self._bindings = bindings
         self._policies = AllPolicies(policies)
+
+    def searching(self, text: str, caller: Caller) -> ColumnElement[bool]:
+        """By the names of their subjects, as far as the caller may see those."""
+        policies = select(Policy.id).where(holds_text(text, Policy.name), _seen_policies(caller))
+        groups = select(Group.id).where(
+            holds_text(text, Group.name), permitted(caller, "authentik_core.view_group", Group.id)
+        )
+        users = select(User.id).where(
+            holds_text(text, User.username), permitted(caller, "authentik_core.view_user", User.id)
+        )
+        return or_(
+            PolicyBinding.policy_id.in_(policies), PolicyBinding.group_id.in_(groups), PolicyBinding.user_id.in_(users)
+        )
 
     async def read(
         self, r: Reading, rows: Sequence[Any], caller: Caller, flags: Mapping[str, bool]
@@ -208,6 +217,15 @@ def _sees_policy(caller: Caller, policy: Policy) -> bool:
     kind = OF_TYPE.get(policy.type)
     own = () if kind is None else (f"{kind.words.app}.view_{kind.words.model}",)
     return any(caller.may.may(name, policy.id) for name in ("authentik_policies.view_policy", *own))
+
+
+def _seen_policies(caller: Caller) -> ColumnElement[bool]:
+    """The same as a condition."""
+    own = (
+        and_(Policy.type == type_, permitted(caller, f"{kind.words.app}.view_{kind.words.model}", Policy.id))
+        for type_, kind in OF_TYPE.items()
+    )
+    return or_(permitted(caller, "authentik_policies.view_policy", Policy.id), *own)
 
 
 async def _by_key(r: Reading, model: Any, keys: Sequence[Any]) -> dict[Any, Any]:

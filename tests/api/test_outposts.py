@@ -126,6 +126,18 @@ def test_outposts_are_found_by_what_they_are(api: ApiHouse, outposts: ak.Outpost
     assert names(service_connection__name__icontains=cluster.name[2:]) == [made.name]
     assert names(search=made.name, ordering="-service_connection__name") == [made.name]
 
+    # Whoever may not see a connection does not learn its name by asking for it.
+    sight = "authentik_outposts.view_outpost"
+    for held, found in (
+        ((sight,), []),
+        ((sight, ("authentik_outposts.view_dockerserviceconnection", cluster.pk)), [made.name]),
+        ((sight, "authentik_outposts.view_outpostserviceconnection"), [made.name]),
+    ):
+        with api.http(api.token(*held)) as http:
+            for name in ("service_connection__name__iexact", "service_connection__name__icontains"):
+                told = http.get("/outposts/instances/", params={name: cluster.name}).json()["results"]
+                assert [one["name"] for one in told] == found
+
 
 @pytest.mark.parametrize(
     ("values", "field", "code"),

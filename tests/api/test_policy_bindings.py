@@ -199,3 +199,29 @@ def test_delegates_bind_what_they_see_and_nothing_to_flows(world: World) -> None
     assert (shown.group, shown.group_obj) == (world.group, None)
     world.policies.policies_bindings_destroy(kept.pk)
     assert mine.policies_expression_partial_update(world.policy, rewritten).expression == "false"
+
+
+def test_no_search_finds_a_binding_by_what_the_caller_may_not_see(world: World, api: ApiHouse) -> None:
+    bound = {
+        word: str(world.bind(target=world.application, order=order, **{word: getattr(world, word)}).pk)
+        for order, word in enumerate(("policy", "group", "user"))
+    }
+    texts = {
+        "policy": world.policies.policies_all_retrieve(world.policy).name,
+        "group": world.core.core_groups_retrieve(world.group).name,
+        "user": world.core.core_users_retrieve(world.user).username,
+    }
+    sight = "authentik_policies.view_policybinding"
+    seers = {
+        "policy": ("authentik_policies_expression.view_expressionpolicy", world.policy),
+        "group": ("authentik_core.view_group", world.group),
+        "user": ("authentik_core.view_user", world.user),
+    }
+    for held, found in ((sight,), set()), *(((sight, seers[word]), {word}) for word in bound):
+        with api.http(api.token(*held)) as http:
+            path, target = "/policies/bindings/", {"target": str(world.application)}
+            assert http.get(path, params=target).json()["pagination"]["count"] == 3
+            for word, text in texts.items():
+                answer = http.get(path, params={**target, "search": text}).json()
+                keys = [one["pk"] for one in answer["results"]]
+                assert keys == ([bound[word]] if word in found else []), (held, word)
