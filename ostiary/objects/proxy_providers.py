@@ -172,8 +172,18 @@ class ProviderKind(Kind):
         await self._providers.delete(row.id, by=by)
 
     async def used_by(self, r: Reading, row: Any) -> list[UsedBy]:
-        query = select(Application.id, Application.name).where(Application.provider_id == row.id)
-        return [UsedBy("authentik_core", "application", pk, name, "set_null") for pk, name in await r.execute(query)]
+        """The application of a provider, and the outposts that list it."""
+        served = select(Application.id, Application.name).where(Application.provider_id == row.id)
+        listed = (
+            select(Outpost.id, Outpost.name)
+            .join(OutpostProvider, OutpostProvider.outpost_id == Outpost.id)
+            .where(OutpostProvider.provider_id == row.id)
+            .order_by(Outpost.name)
+        )
+        return [
+            *(UsedBy("authentik_core", "application", pk, name, "set_null") for pk, name in await r.execute(served)),
+            *(UsedBy("authentik_outposts", "outpost", pk, name, "cascade_many") for pk, name in await r.execute(listed)),
+        ]
 
 
 class AllProviders(ProviderKind):

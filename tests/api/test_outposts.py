@@ -55,6 +55,9 @@ def test_an_outpost_lives_from_creation_to_deletion(api: ApiHouse, outposts: ak.
     assert outposts.outposts_instances_retrieve(made.pk) == made
     assert outposts.outposts_instances_used_by_list(made.pk) == []
     assert outposts.outposts_instances_health_list(made.pk) == []
+    providers = ak.ProvidersApi(api.client())
+    for users in (providers.providers_proxy_used_by_list(pk), providers.providers_all_used_by_list(pk)):
+        assert [(user.model_name, user.name) for user in users] == [("application", slug), ("outpost", made.name)]
     with api.http() as http:
         assert "Nothing runs" in http.get(f"/ostiary/outposts/{made.pk}/health/").json()["message"]
     users = outposts.outposts_service_connections_all_used_by_list(cluster.pk)
