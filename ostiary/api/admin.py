@@ -219,8 +219,12 @@ def _models(operations: Operations, kinds: Kinds) -> None:
         return [{"name": name.replace("_", ".", 1), "label": app_name(name)} for name in names]
 
     @operations.operation("GET", "/admin/models/", "admin_models_list", who=SIGNED_IN, tag=_TAG, answers=list[App])
-    async def models(asking: Asking) -> list[dict[str, str]]:
-        return [{"name": label, "label": kinds[label].words.name} for label in sorted(kinds)]
+    async def models(asking: Asking, filter_has_attributes: bool | None = None) -> list[dict[str, str]]:
+        return [
+            {"name": label, "label": kind.words.name}
+            for label, kind in sorted(kinds.items())
+            if filter_has_attributes in (None, "attributes" in kind.fields.model_fields)
+        ]
 
 
 def _root(operations: Operations, rooms: Rooms) -> None:

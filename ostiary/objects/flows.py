@@ -14,7 +14,7 @@ from ostiary.flows.models import Stage as StageRow
 from ostiary.flows.models import StageBinding
 from ostiary.flows.registry import Flows
 from ostiary.flows.uses import Use
-from ostiary.objects.kind import Caller, Fields, Filter, Kind, Shown, UsedBy, Words, equals
+from ostiary.objects.kind import Caller, Fields, Filter, Integer, Kind, Shown, UsedBy, Words, equals
 from ostiary.objects.stage_words import WORDS
 from ostiary.policies.models import PolicyBinding
 from ostiary.storage.session import Reading
@@ -212,7 +212,7 @@ class BindingKind(Kind):
     filters: ClassVar[Mapping[str, Filter]] = {
         "target": equals(StageBinding.flow_id),
         "stage": equals(StageBinding.stage_id),
-        "order": equals(StageBinding.order, int),
+        "order": equals(StageBinding.order, Integer),
         "fsb_uuid": equals(StageBinding.id),
         "pbm_uuid": equals(StageBinding.id),
         "policies": Filter(

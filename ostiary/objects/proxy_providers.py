@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import false, select, true
 
 from ostiary.applications.models import Application, Provider, ProxyProvider
 from ostiary.applications.providers import Providers, validity_of
@@ -12,7 +12,7 @@ from ostiary.events.record import Actor
 from ostiary.kit.errors import InvalidInput
 from ostiary.mappings.models import PropertyMapping, ProviderMapping
 from ostiary.objects.flow_references import MISSING, as_slugs, ids_of
-from ostiary.objects.kind import Caller, Fields, Filter, Kind, Shown, UsedBy, Words, equals_any_case
+from ostiary.objects.kind import Caller, Fields, Filter, Kind, Shown, UsedBy, Words, equals, equals_any_case
 from ostiary.outposts.models import Outpost, OutpostProvider
 from ostiary.storage.session import Database, Reading
 
@@ -151,9 +151,14 @@ def _has_application(value: bool) -> Any:
     return Provider.id.not_in(served) if value else Provider.id.in_(served)
 
 
-def _of_proxy(column: Any) -> Filter:
-    one = equals_any_case(column)
-    return Filter(str, lambda value: Provider.id.in_(select(ProxyProvider.id).where(one.condition(value))))
+def _of_proxy(column: Any, type_: Any = str) -> Filter:
+    one = equals_any_case(column) if type_ is str else equals(column, type_)
+    return Filter(type_, lambda value: Provider.id.in_(select(ProxyProvider.id).where(one.condition(value))))
+
+
+def _fixed(value: Any) -> Filter:
+    """A field that every provider has alike, so that a filter finds all of them or none."""
+    return Filter(type(value), lambda wanted: true() if wanted == value else false())
 
 
 class ProviderKind(Kind):
@@ -182,7 +187,10 @@ class ProviderKind(Kind):
         )
         return [
             *(UsedBy("authentik_core", "application", pk, name, "set_null") for pk, name in await r.execute(served)),
-            *(UsedBy("authentik_outposts", "outpost", pk, name, "cascade_many") for pk, name in await r.execute(listed)),
+            *(
+                UsedBy("authentik_outposts", "outpost", pk, name, "cascade_many")
+                for pk, name in await r.execute(listed)
+            ),
         ]
 
 
@@ -211,6 +219,15 @@ class ProxyProviders(ProviderKind):
     shown = ProxyProviderShown
     filters: ClassVar[Mapping[str, Filter]] = {
         "application__isnull": Filter(bool, _has_application),
+        "authorization_flow__slug__iexact": equals_any_case(Provider.authorization_flow),
+        "basic_auth_enabled__iexact": _of_proxy(ProxyProvider.basic_auth_enabled, bool),
+        "basic_auth_password_attribute__iexact": _of_proxy(ProxyProvider.basic_auth_password_attribute),
+        "basic_auth_user_attribute__iexact": _of_proxy(ProxyProvider.basic_auth_user_attribute),
+        # None of ours has a certificate or an internal host.
+        "certificate__kp_uuid__iexact": Filter(str, lambda _: false()),
+        "certificate__name__iexact": Filter(str, lambda _: false()),
+        "internal_host__iexact": _fixed(""),
+        "internal_host_ssl_validation__iexact": _fixed(value=True),
         "name__iexact": equals_any_case(Provider.name),
         "external_host__iexact": _of_proxy(ProxyProvider.external_host),
         "cookie_domain__iexact": _of_proxy(ProxyProvider.cookie_domain),

@@ -12,7 +12,7 @@ from ostiary.flows.models import Stage as StageRow
 from ostiary.flows.stage_registry import Stages, referring_to
 from ostiary.flows.stages.types import TYPES
 from ostiary.objects.flows import Stage, flow_sets, places_of, stage_facts
-from ostiary.objects.kind import Caller, Fields, Filter, Kind, UsedBy, Words, equals
+from ostiary.objects.kind import Caller, Fields, Filter, Integer, Kind, UsedBy, Words, equals
 from ostiary.objects.stage_words import WORDS
 from ostiary.storage.session import Reading
 
@@ -211,7 +211,7 @@ def _by_option(name: str, default: Any) -> Filter:
     if isinstance(default, bool):
         return equals(func.coalesce(column.as_boolean(), default), bool)
     if isinstance(default, int):
-        return equals(func.coalesce(column.as_integer(), default), int)
+        return equals(func.coalesce(column.as_integer(), default), Integer)
     return equals(column.as_string() if default is None else func.coalesce(column.as_string(), default))
 
 
