@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ostiary.kit.errors import InvalidInput
+from ostiary.kit.given import refuse_unknown
 from ostiary.kit.urls import parse_origin
 
 # Addresses below /application/o/ that are no application's.
@@ -116,13 +117,7 @@ CLEAN: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
     """All of these fields, fit to be stored. Raises `application.*`."""
-    unknown = sorted(values.keys() - CLEAN.keys())
-    if unknown:
-        raise InvalidInput(
-            "application.field_unknown",
-            f"{unknown[0]}: an application has no such field; it has {', '.join(CLEAN)}.",
-            field=unknown[0],
-        )
+    refuse_unknown("application", "an application", values, CLEAN)
     return {key: CLEAN[key](value) for key, value in values.items()}
 
 

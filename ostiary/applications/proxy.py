@@ -22,6 +22,7 @@ from ostiary.applications.open_paths import check_reach, open_paths, plain_path,
 from ostiary.applications.values import boolean, invalid, one_of, text, texts
 from ostiary.kit.durations import parse_duration
 from ostiary.kit.errors import InvalidInput
+from ostiary.kit.given import refuse_effect
 from ostiary.kit.urls import Origin, below_domain, fold_domain, is_public_suffix, parse_origin
 
 MODES: Final = ("forward_single", "forward_domain")
@@ -237,12 +238,7 @@ def _with_domain(made: ProxySettings) -> ProxySettings:
 def _refuse_what_does_nothing(values: Mapping[str, Any]) -> None:
     for field, value in values.items():
         if field in _WITHOUT_EFFECT:
-            if not any(value == nothing and type(value) is type(nothing) for nothing in _WITHOUT_EFFECT[field]):
-                raise InvalidInput(
-                    "provider.not_supported_yet",
-                    f"{field}: it has no effect yet, so it is not stored; leave it out.",
-                    field=field,
-                )
+            refuse_effect("provider", field, value, _WITHOUT_EFFECT[field])
         elif field not in _KNOWN:
             near = difflib.get_close_matches(field, [*_KNOWN, *_WITHOUT_EFFECT], n=1)
             advice = f"did you mean {near[0]}?" if near else f"it has {', '.join(_KNOWN)}."

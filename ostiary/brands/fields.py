@@ -8,6 +8,7 @@ from typing import Any, Final
 from ostiary.brands.pictures import LARGEST, is_address, picture
 from ostiary.directory.fields import attributes as plain_attributes
 from ostiary.kit.errors import InvalidInput
+from ostiary.kit.given import refuse_effect, refuse_unknown
 from ostiary.kit.urls import fold_host
 
 DEFAULT_DOMAIN: Final = "authentik-default"
@@ -55,20 +56,10 @@ def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
     columns = {}
     for field, value in values.items():
         if field in WITHOUT_EFFECT:
-            if not any(value == nothing and type(value) is type(nothing) for nothing in WITHOUT_EFFECT[field]):
-                raise InvalidInput(
-                    "brand.not_supported_yet",
-                    f"{field}: it has no effect yet, so it is not stored; leave it out.",
-                    field=field,
-                )
-        elif field in _CLEAN:
-            columns[_COLUMNS.get(field, field)] = _CLEAN[field](field, value)
+            refuse_effect("brand", field, value, WITHOUT_EFFECT[field])
         else:
-            raise InvalidInput(
-                "brand.field_unknown",
-                f"{field}: a brand has no such field; it has {', '.join(_CLEAN)}.",
-                field=field,
-            )
+            refuse_unknown("brand", "a brand", (field,), _CLEAN)
+            columns[_COLUMNS.get(field, field)] = _CLEAN[field](field, value)
     return columns
 
 

@@ -13,6 +13,7 @@ from ostiary.flows.registry import ENGINE_MODES
 from ostiary.flows.uses import Uses
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.kit.given import refuse_unknown
 from ostiary.storage.session import Database, Reading, Writing
 
 ROOM: Final = "flows"
@@ -120,13 +121,7 @@ async def _stage(r: Reading, key: str) -> Stage:
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = next((name for name in values if name not in _FIELDS), None)
-    if unknown is not None:
-        raise InvalidInput(
-            "stage_binding.field_unknown",
-            f"{unknown}: a flow stage binding has no such field; it has {', '.join(_FIELDS)}.",
-            field=unknown,
-        )
+    refuse_unknown("stage_binding", "a flow stage binding", values, _FIELDS)
     for name in ("target", "stage"):
         if name in values and (not isinstance(values[name], str) or len(values[name]) != 36):
             raise _invalid(name, "give an id.")

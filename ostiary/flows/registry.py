@@ -15,6 +15,7 @@ from ostiary.flows.models import Flow
 from ostiary.flows.uses import Uses
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.kit.given import refuse_unknown
 from ostiary.storage.session import Database, Reading, Writing
 
 ROOM: Final = "flows"
@@ -127,11 +128,7 @@ async def listed(r: Reading) -> Sequence[Flow]:
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = next((name for name in values if name not in _FIELDS), None)
-    if unknown is not None:
-        raise InvalidInput(
-            "flow.field_unknown", f"{unknown}: a flow has no such field; it has {', '.join(_FIELDS)}.", field=unknown
-        )
+    refuse_unknown("flow", "a flow", values, _FIELDS)
     checked: dict[str, Any] = {}
     for name in ("name", "title"):
         if name in values:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ostiary.kit.durations import parse_duration
 from ostiary.kit.errors import InvalidInput
+from ostiary.kit.given import refuse_effect
 
 Check = Callable[[str, Any], Any]
 
@@ -40,12 +41,7 @@ class StageFields:
             if name in self.options:
                 config[name] = self.options[name].check(name, value)
             elif name in self.without_effect:
-                if not any(value == none and type(value) is type(none) for none in self.without_effect[name]):
-                    raise InvalidInput(
-                        "stage.not_supported_yet",
-                        f"{name}: it has no effect yet, so it is not stored; leave it out.",
-                        field=name,
-                    )
+                refuse_effect("stage", name, value, self.without_effect[name])
             else:
                 known = [*self.options, *self.without_effect]
                 near = difflib.get_close_matches(name, known, n=1)

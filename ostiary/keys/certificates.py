@@ -17,6 +17,7 @@ from ostiary.keys.pem import Certificate, check_key, read_certificate
 from ostiary.keys.self_signed import self_signed
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.kit.given import refuse_unknown
 from ostiary.storage.base import new_id
 from ostiary.storage.secrets import Secrets
 from ostiary.storage.session import Database, Reading, Writing
@@ -212,13 +213,7 @@ def _when(row: CertificateKeyPair) -> str:
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, str]:
-    unknown = next((field for field in values if field not in _FIELDS), None)
-    if unknown is not None:
-        raise InvalidInput(
-            "certificate.field_unknown",
-            f"{unknown}: a certificate has no such field; it has {', '.join(_FIELDS)}.",
-            field=unknown,
-        )
+    refuse_unknown("certificate", "a certificate", values, _FIELDS)
     checked: dict[str, str] = {}
     for field, value in values.items():
         if not isinstance(value, str):

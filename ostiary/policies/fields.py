@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ostiary.kit.errors import InvalidInput
+from ostiary.kit.given import refuse_unknown
 
 Check = Callable[[str, Any], Any]
 """(field's name, value) to the value as it is stored. Raises `policy.field_invalid` and its like."""
@@ -26,11 +27,7 @@ class Fields:
 
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What is given, checked. Raises `policy.field_unknown` and what the checks raise."""
-        for name in values:
-            if name not in self._fields:
-                raise InvalidInput(
-                    "policy.field_unknown", f"{name}: this type of policy has no such field.", field=name
-                )
+        refuse_unknown("policy", "this type of policy", values, self._fields)
         return {name: self._fields[name][1](name, value) for name, value in values.items()}
 
     def complete(self, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ostiary.events.catalog import Action
 from ostiary.events.record import Actor, record
 from ostiary.kit.clock import Clock
 from ostiary.kit.errors import Conflict, InvalidInput, NotFound
+from ostiary.kit.given import refuse_unknown
 from ostiary.policies.models import Policy, PolicyBinding
 from ostiary.policies.types import CONFIGURED, EXPRESSION, TYPES, WRITTEN, PolicyCompiler
 from ostiary.storage.session import Database, Reading, Writing
@@ -122,11 +123,7 @@ class Policies:
         if type_ != EXPRESSION:
             fields = CONFIGURED[type_]
             return {"config": {**fields.complete(before or {}), **fields.checked(values)}}
-        for name in values:
-            if name != "expression":
-                raise InvalidInput(
-                    "policy.field_unknown", f"{name}: this type of policy has no such field.", field=name
-                )
+        refuse_unknown("policy", "this type of policy", values, ("expression",))
         if "expression" not in values:
             return {}
         if not isinstance(values["expression"], str):
