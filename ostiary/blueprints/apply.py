@@ -253,7 +253,7 @@ class _Run:
     async def _present(
         self, entry: Entry, kind: Kind, row: Any, identifiers: dict[str, Any], attrs: dict[str, Any], *, kept: bool
     ) -> None:
-        named = {name: value for name, value in identifiers.items() if name in _fields(kind).model_fields}
+        named = {name: value for name, value in identifiers.items() if name in kind.declared.model_fields}
         given = self._given(entry, kind, merge(attrs, named))
         if row is None:
             await self._create(entry, kind, given, kept=kept)
@@ -261,7 +261,7 @@ class _Run:
             await self._update(entry, kind, row, given)
 
     async def _create(self, entry: Entry, kind: Kind, given: dict[str, Any], *, kept: bool) -> None:
-        checked = self._checked(entry, _fields(kind), given)
+        checked = self._checked(entry, kind.declared, given)
         with self._told(entry, kind):
             pk = await kind.create(checked.model_dump(exclude_unset=True), self._caller.actor)
             row = await self._by_pk(kind, pk)
@@ -326,11 +326,11 @@ class _Run:
         # Making a model costs more than all else about an entry.
         found = self._models.get(kind.words.label)
         if found is None:
-            found = self._models[kind.words.label] = patched(_fields(kind))
+            found = self._models[kind.words.label] = patched(kind.declared)
         return found
 
     def _given(self, entry: Entry, kind: Kind, attrs: dict[str, Any]) -> dict[str, Any]:
-        known = _fields(kind).model_fields
+        known = kind.declared.model_fields
         unknown = [name for name in attrs if name not in known]
         for name in unknown:
             if name not in kind.whole.model_fields:
@@ -464,16 +464,12 @@ def _deeper(node: Any, path: Sequence[str], line: int) -> int:
     return line
 
 
-def _fields(kind: Kind) -> type[Fields]:
-    return kind.declared or kind.fields
-
-
 def _json(model: BaseModel, *, whole: bool = False) -> dict[str, Any]:
     return model.model_dump(mode="json", exclude_unset=not whole)
 
 
 def _writable(kind: Kind, shown: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: shown[name] for name in _fields(kind).model_fields if name in shown and name not in kind.unsteady}
+    return {name: shown[name] for name in kind.declared.model_fields if name in shown and name not in kind.unsteady}
 
 
 def _same(kind: Kind, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -168,7 +168,7 @@ class Export:
 
     def _describe(self, one: _Object) -> None:
         left_out = AGAIN.get(one.kind.words.label, frozenset()) | one.kind.unsteady | one.kind.secrets
-        fields = (one.kind.declared or one.kind.fields).model_fields
+        fields = one.kind.declared.model_fields
         one.attrs = {name: one.shown[name] for name in fields if name in one.shown and name not in left_out}
         # Half a mapping would take the other half away where it is applied.
         one.secrets = {name: found for name, value in one.attrs.items() if (found := _secret_in(value))}
@@ -186,7 +186,7 @@ class Export:
             entry["attrs"] = attrs
         yield _dumped(entry)
         if not late:
-            possible = (one.kind.declared or one.kind.fields).model_fields
+            possible = one.kind.declared.model_fields
             for name in sorted(one.kind.secrets & possible.keys()):
                 yield f"    # {name} is a secret and left out\n"
             for name, secret in one.secrets.items():
@@ -251,7 +251,7 @@ def _in_comment(text: str) -> str:
 
 
 def _references(kind: Kind, values: Mapping[str, Any]) -> Iterator[str]:
-    for name in (kind.declared or kind.fields).model_fields:
+    for name in kind.declared.model_fields:
         value = values.get(name)
         for one in value if isinstance(value, list) else [value]:
             key = referred(name, one)

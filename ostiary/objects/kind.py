@@ -212,8 +212,9 @@ class Kind:
     """What is shown instead of fields that are not, such as a fingerprint: two administrators meet over it."""
     renamed: ClassVar[Mapping[str, str]] = {}
     """Names of the verbs' fields → names of these, where they differ; errors are told in these."""
-    declared: ClassVar[type[Fields] | None] = None
-    """The fields as blueprints may set them, where that is more than the API offers, such as a password."""
+    declared: ClassVar[type[Fields]]
+    """The fields as blueprints may set them, where that is more than the API offers, such as a password; else
+    ``fields``."""
     ours: ClassVar[frozenset[str]] = frozenset()
     """Fields that authentik lacks. `read` gives them, and an address of our own shows them; authentik's does not, since
     strict clients refuse an answer with a key that they do not know."""
@@ -221,6 +222,8 @@ class Kind:
     """Fields whose values a diff does not show."""
 
     def __init_subclass__(cls) -> None:
+        if "fields" in cls.__dict__ and "declared" not in cls.__dict__:
+            cls.declared = cls.fields
         # A mapped column is a descriptor, which would look for its value in the kind itself.
         for name in ("pk", "key", "owner"):
             column = cls.__dict__.get(name)
