@@ -11,11 +11,10 @@ from sqlalchemy import select
 
 import ostiary
 from ostiary.api.errors import Changed
-from ostiary.api.generic import IfMatch
+from ostiary.api.generic import IfMatch, no_such_object
 from ostiary.api.operations import ANYONE, SIGNED_IN, SUPERUSER, Asking, Operations, holding
 from ostiary.brands.registry import of_host
 from ostiary.directory.codenames import app_name
-from ostiary.kit.errors import NotFound
 from ostiary.objects.kind import Caller, Key
 from ostiary.objects.kinds import Kinds
 from ostiary.objects.rooms import Rooms
@@ -209,7 +208,7 @@ def _versions(operations: Operations, rooms: Rooms) -> None:
             for release in await history(r):
                 if release["id"] == id:
                     return release
-        raise NotFound("api.not_found", "There is no such object, or you may not see it.")
+        raise no_such_object()
 
 
 def _models(operations: Operations, kinds: Kinds) -> None:

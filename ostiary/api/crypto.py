@@ -7,9 +7,8 @@ from fastapi import Query
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from ostiary.api.generic import Generic, found
+from ostiary.api.generic import Generic, found, only_seen
 from ostiary.api.operations import Asking, Operations, able, holding
-from ostiary.kit.errors import Refused
 from ostiary.objects.certificates import CertificateGenerationRequest, CertificateKeyPair
 from ostiary.objects.kind import ADD, Caller
 from ostiary.objects.kinds import Kinds
@@ -65,7 +64,7 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         async with rooms.database.reading() as r:
             row = await found(r, kind, kp_uuid, asking)
         if not asking.may.may(codename, row.id):
-            raise Refused("api.not_allowed", "You may see this, but not do that to it.")
+            raise only_seen()
         return row
 
     @operations.operation(

@@ -299,7 +299,7 @@ async def found(r: Reading, kind: Kind, key: Any, caller: Caller, verb: str = VI
     if verb != VIEW:
         allowed = kind.allowed(verb, caller)
         if allowed is not None and await r.scalar(query.where(allowed)) is None:
-            raise Refused("api.not_allowed", "You may see this, but not do that to it.")
+            raise only_seen()
     return row
 
 
@@ -378,6 +378,11 @@ def _answer(adapter: TypeAdapter[Any], value: Any, status: int = 200) -> Respons
     return Response(
         adapter.dump_json(adapter.validate_python(value)), status_code=status, media_type="application/json"
     )
+
+
+def only_seen() -> Refused:
+    """They may see the object, and not do that to it."""
+    return Refused("api.not_allowed", "You may see this, but not do that to it.")
 
 
 def no_such_object() -> NotFound:

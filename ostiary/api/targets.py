@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from ostiary.api.generic import found
-from ostiary.kit.errors import Refused
+from ostiary.api.generic import found, only_seen
 from ostiary.objects.kind import Caller, Kind
 from ostiary.storage.session import Reading
 
@@ -17,4 +16,4 @@ async def target(r: Reading, kind: Kind, key: Any, caller: Caller, *codenames: s
     if row is not None and any(caller.may.may(codename, kind.pk_of(row)) for codename in codenames):
         return row
     await found(r, kind, key, caller)
-    raise Refused("api.not_allowed", "You may see this, but not do that to it.")
+    raise only_seen()

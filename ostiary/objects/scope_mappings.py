@@ -26,21 +26,6 @@ class ScopeMappingRequest(Fields):
     description: str = ""
 
 
-class ScopeMapping(Shown):
-    """What a client receives."""
-
-    pk: str
-    managed: str | None
-    name: str
-    expression: str
-    component: str
-    verbose_name: str
-    verbose_name_plural: str
-    meta_model_name: str
-    scope_name: str
-    description: str
-
-
 # The shape in which mappings of every type are listed.
 class PropertyMappingShown(Shown):
     """What every type of mapping has."""
@@ -56,6 +41,13 @@ class PropertyMappingShown(Shown):
 
 
 PropertyMappingShown.__name__ = "PropertyMapping"
+
+
+class ScopeMapping(PropertyMappingShown):
+    """What a client receives."""
+
+    scope_name: str
+    description: str
 
 
 class ScopeMappings(Kind):
