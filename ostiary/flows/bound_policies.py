@@ -14,6 +14,7 @@ typed a name would tell strangers about the account. Before that, ``user.id`` is
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, select
@@ -55,7 +56,8 @@ class BoundPolicies:
                 return Opinion(passes=True)
             subject, key = await self._person(r, None, visitor)
             question = await self._question(r, rules, key, visitor)
-        return Opinion(decide("bound", plan.policy_engine_mode, rules, subject, question).allowed)
+        allowed = decide("bound", plan.policy_engine_mode, rules, subject, question).allowed
+        return Opinion(allowed and not _lapsed(plan.policy_engine_mode, rules, question.now))
 
     async def includes(self, plan: Plan, stage: PlannedStage, pending: Pending | None, visitor: Visitor) -> Opinion:
         """Whether a stage takes part. Raises `flow.policy_failed` for one that gives where nobody can know."""
@@ -68,7 +70,8 @@ class BoundPolicies:
             subject, key = await self._person(r, pending, visitor)
             question = await self._question(r, rules, key, visitor)
         decision = decide("bound", stage.policy_engine_mode, rules, subject, question)
-        if decision.allowed:
+        lapsed = stage.type in GIVING and _lapsed(stage.policy_engine_mode, rules, question.now)
+        if decision.allowed and not lapsed:
             return Opinion(passes=True)
         in_force = [reason for reason in decision.reasons if reason.rule is not None and reason.result != Result.IDLE]
         unclear = not in_force or any(reason.result is Result.ERROR for reason in decision.reasons)
@@ -95,8 +98,9 @@ class BoundPolicies:
         mode = await r.scalar(select(Flow.policy_engine_mode).where(Flow.id == plan_id))
         if not rules or mode is None:
             return False
-        decision = decide("bound", mode, rules, STRANGER, Question(self._clock.now()))
-        return not decision.allowed and not decision.volatile
+        now = self._clock.now()
+        decision = decide("bound", mode, rules, STRANGER, Question(now))
+        return _lapsed(mode, rules, now) or (not decision.allowed and not decision.volatile)
 
     async def _rules(self, r: Reading, target: ColumnElement[bool]) -> Sequence[Rule]:
         """What is bound there and not switched off."""
@@ -115,3 +119,8 @@ class BoundPolicies:
         now, address = self._clock.now(), visitor.own_ip
         standing = await standing_of(r, key, address, now) if wants_standing(rules) else None
         return Question(now, client_ip=address, standing=standing)
+
+
+def _lapsed(mode: str, rules: Sequence[Rule], now: datetime) -> bool:
+    """Whether one has ended of several that all have to pass: whom it kept out does not get in by that."""
+    return mode == "all" and any(not rule.in_force(now) for rule in rules)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from ostiary.directory.credentials import Attempt
 from ostiary.directory.groups import Groups
@@ -169,6 +169,40 @@ async def test_a_binding_that_has_ended_opens_no_flow(door: Door, clock: FakeClo
     assert kind(await door.begin(CONSENT)) == "finished"
     clock.advance(3600)
     assert kind(await door.begin(CONSENT)) == "denied"
+
+
+async def test_of_bindings_that_all_have_to_pass_one_that_has_ended_lets_nobody_in(
+    door: Door, clock: FakeClock
+) -> None:
+    ends = clock.now() + timedelta(hours=1)
+    flow_id, place, protects = await door.flow(CONSENT), await door.place("user_login"), await door.put("deny", 15)
+    async with door.database.writing() as w:
+        await w.execute(update(Flow).where(Flow.id == flow_id).values(policy_engine_mode="all"))
+        both = StageBinding.id.in_((place, protects))
+        await w.execute(update(StageBinding).where(both).values(policy_engine_mode="all"))
+    await door.bind(protects, await door.policy("false"))
+    for target in (flow_id, place):
+        await door.bind(target, await staff(door), expires=ends)
+        await door.bind(target, await door.policy("true"))
+
+    async def outcomes() -> list[str]:
+        found = []
+        for username in ("ada", "bob"):
+            shown = await door.say(await door.begin(), uid_field=username)
+            found.append(kind(await door.say(shown, password=PASSWORD)))
+        return found
+
+    ada = await door.signed_in("ada")
+    assert (await outcomes(), kind(await door.begin(CONSENT, ada))) == (["in", "finished"], "finished")
+    clock.advance(3600)
+    assert (await outcomes(), kind(await door.begin(CONSENT, ada))) == (["finished", "finished"], "denied")
+    # What protects stays where it was.
+    async with door.database.writing() as w:
+        await w.execute(delete(PolicyBinding).where(PolicyBinding.stage_binding_id == protects))
+    await door.bind(protects, await door.policy("true"))
+    await door.bind(protects, await staff(door), negate=True, expires=clock.now() + timedelta(seconds=1))
+    clock.advance(1)
+    assert [kind(await door.say(await door.begin(), uid_field=who)) for who in ("ada", "bob")] == ["denied", "denied"]
 
 
 async def test_a_flow_is_asked_again_at_its_first_answer(door: Door) -> None:
