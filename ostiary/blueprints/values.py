@@ -97,6 +97,14 @@ class Values:
             self.stop(line, "What the tags expand to is too much.")
         return value
 
+    def _weighed(self, line: int, value: Any) -> Any:
+        """Counts a value that was computed before with all that it holds, for it is written out once more."""
+        inner = [value]
+        while inner:
+            one = self._counted(line, inner.pop())
+            inner += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        return value
+
     def _from_outside(self, line: int, value: str) -> str:
         if not plain(value):
             self.stop(line, "The value holds a character that no text may hold.")
@@ -151,7 +159,7 @@ class Values:
         name = str(await self.of(key))
         if name in self.more_context:
             # Counted like everything else, for it may be enumerated.
-            return self._counted(tag.line, self.more_context[name])
+            return self._weighed(tag.line, self.more_context[name])
         if name not in self.context.items:
             if not default:
                 self.note(tag.line, f"!Context {name}: it is not given, so this is null.")
@@ -288,7 +296,7 @@ class Values:
         item = self._loops[-1 - int(text)]
         if not item:
             self.stop(tag.line, f"!{tag.name}: the !Enumerate at depth {text} has no item yet.")
-        return self._counted(tag.line, item[which])
+        return self._weighed(tag.line, item[which])
 
     async def _tag_index(self, tag: Tag) -> Any:
         return self._item(tag, 0)

@@ -139,6 +139,16 @@ async def test_enumerations_within_enumerations_end() -> None:
     assert "What the tags expand to is too much." in await refused(text)
 
 
+async def test_a_value_that_is_enumerated_counts_with_all_that_it_holds() -> None:
+    times = f"[{', '.join('1' * 100)}]"
+    text = times
+    for _ in range(4):
+        text = f"!Enumerate [[{text}], SEQ, !Enumerate [{times}, SEQ, !Value 1]]"
+    assert "What the tags expand to is too much." in await refused(text)
+    with pytest.raises(BlueprintInvalid, match="too much"):
+        await value(f"!Enumerate [{times}, SEQ, !Context large]", large=[list(range(1000))] * 100)
+
+
 async def test_the_environment_is_read_where_there_is_one() -> None:
     outside = Outside(environment={"HERE": "value", "EMPTY": ""})
     assert await value("!Env HERE", outside=outside) == "value"
