@@ -100,7 +100,7 @@ def mount(operations: Operations, kinds: Kinds, rooms: Rooms) -> None:
         asking: Asking, model: Label, pk: Annotated[list[Text], Query(max_length=100)]
     ) -> list[BlueprintOwner]:
         async with rooms.database.reading() as r:
-            found_owners = await owners(r, model, pk)
+            found_owners = await owners(r, model, pk, await kind.visible(r, asking))
         return [
             BlueprintOwner(pk=key, blueprint=name, kept=kept)
             for key, some in found_owners.items()

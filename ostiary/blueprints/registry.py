@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from ostiary.blueprints.apply import Applier, Outcome, Source, Touched
 from ostiary.blueprints.changes import CHANGE, CREATE, DELETE
@@ -126,14 +126,20 @@ def name_of(source: Source) -> str:
     return source.instance or source.blueprint.name or source.blueprint.file
 
 
-async def owners(r: Reading, model: str, pks: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:
-    """For each of these objects that has any, the names of its blueprints, and whether they keep it as it is."""
+async def owners(
+    r: Reading, model: str, pks: Sequence[str], visible: ColumnElement[bool] | None = None
+) -> dict[str, list[tuple[str, bool]]]:
+    """For each of these objects that has any, the names of its blueprints, and whether they keep it as it is; only of
+    the ``visible`` blueprints, if not all are.
+    """
     query = (
         select(BlueprintObject.pk, BlueprintInstance.name, BlueprintObject.kept)
         .join(BlueprintInstance, BlueprintInstance.id == BlueprintObject.blueprint_id)
         .where(BlueprintObject.model == model.lower(), BlueprintObject.pk.in_(pks))
         .order_by(BlueprintInstance.name)
     )
+    if visible is not None:
+        query = query.where(visible)
     found: dict[str, list[tuple[str, bool]]] = {}
     for pk, name, kept in await r.execute(query):
         found.setdefault(pk, []).append((name, kept))

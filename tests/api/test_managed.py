@@ -128,6 +128,14 @@ def test_an_object_says_which_blueprint_it_is_of(api: ApiHouse, managed: ak.Mana
         assert answer.json() == [{"pk": str(found.pk), "blueprint": name, "kept": True}]
     with api.http(api.token()) as http:
         assert http.get("/ostiary/blueprints/owners/", params=asked).status_code == 403
+    # Whoever may see one blueprint is told of that one alone.
+    other = api.unique("other")
+    seen = managed.managed_blueprints_create(ak.BlueprintInstanceRequest(name=other, content=content(other))).pk
+    with api.http(api.token(("authentik_blueprints.view_blueprintinstance", seen))) as http:
+        assert http.get("/ostiary/blueprints/owners/", params=asked).json() == []
+        theirs = ak.PropertymappingsApi(api.client()).propertymappings_provider_scope_list(name=other).results[0]
+        answer = http.get("/ostiary/blueprints/owners/", params={**asked, "pk": [str(theirs.pk)]})
+        assert [one["blueprint"] for one in answer.json()] == [other]
 
 
 def test_two_do_not_have_one_name(api: ApiHouse, managed: ak.ManagedApi) -> None:
