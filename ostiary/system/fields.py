@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final, cast
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
 from ostiary.kit.durations import parse_duration
 from ostiary.kit.errors import InvalidInput
@@ -196,8 +196,6 @@ _CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "pagination_max_page_size": _number(1, _LARGEST_PAGE),
     "flags": _flags,
 }
-
-NAMES: Final = tuple(one.name for one in fields(cast(Any, SystemSettings)))
 
 
 def page() -> str:
