@@ -40,6 +40,9 @@ _SCALAR_OR_LIST: Final = frozenset({"Context", "Env", "File"})
 _CORE: Final = "tag:yaml.org,2002:"
 _STR, _MAP, _SEQ, _MERGE = _CORE + "str", _CORE + "map", _CORE + "seq", _CORE + "merge"
 _SCALARS: Final = frozenset(_CORE + name for name in ("str", "null", "bool", "int", "float"))
+_NUMBERS: Final = frozenset({_CORE + "int", _CORE + "float"})
+# In base 60 their reading takes time that grows with the square, and no database takes longer ones.
+_LONGEST_NUMBER: Final = 64
 # Of many of these the parser's time grows with the square, and no blueprint needs one.
 _DIRECTIVE: Final = re.compile(r"^%TAG", re.MULTILINE)
 
@@ -162,6 +165,8 @@ class _Builder:
             tag = _STR
         if tag not in _SCALARS:
             self._stop(event, f"The tag {tag} is not read.")
+        if tag in _NUMBERS and len(event.value) > _LONGEST_NUMBER:
+            self._stop(event, f"This cannot be read as {tag.removeprefix(_CORE)}.")
         try:
             read = getattr(self._loader, f"construct_yaml_{tag.removeprefix(_CORE)}")
             value = read(yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark))

@@ -71,6 +71,8 @@ def test_a_thousand_million_laughs_are_not_told() -> None:
     [
         ("a: &a [*a]", "1: *a stands within itself."),
         ("a: *b", "1: *b names nothing above it."),
+        ("a: 0x" + "f" * 5_000, "1: This cannot be read as int."),
+        ("a: 1" + ":1" * 2_000, "1: This cannot be read as int."),
         ("[" * 30 + "]" * 30, "1: Values are nested deeper than 20 levels."),
         ("a: 1\nb: [", "3: This is not YAML: did not find expected node content."),
         ("a: 1\n\tb: 2", "2: This is not YAML: found "),
