@@ -58,7 +58,7 @@ class PolicyCompiler:
                 self._made.clear()
             try:
                 self._made[key] = self._make(*key)
-            except (InvalidInput, KeyError, TypeError, ValueError):
+            except (AttributeError, InvalidInput, KeyError, TypeError, ValueError):
                 # Stored by another release or by hand.
                 self._made[key] = None
         return self._made[key]
@@ -80,7 +80,7 @@ class PolicyCompiler:
         if type_ == "password":
             return PasswordPolicy()
         if type_ == REPUTATION:
-            return ReputationPolicy.read(read)
+            return ReputationPolicy.read(CONFIGURED[type_].checked(read))
         if type_ == EVENT_MATCHER:
             if self._queries is None:
                 self._queries = Compiler(event_matcher.VOCABULARY)

@@ -30,7 +30,12 @@ def test_stored_policies_become_what_can_be_asked(compiler: PolicyCompiler) -> N
         ("reputation", "", '{"threshold": -2, "unknown": 1}'),
         ("reputation", "", "no json"),
         ("reputation", "", "[]"),
+        ("reputation", "", '{"threshold": "-2"}'),
+        ("reputation", "", '{"threshold": null}'),
+        ("reputation", "", '{"check_ip": "no"}'),
         ("event_matcher", "", '{"query": "no cel here"}'),
+        ("event_matcher", "", '{"query": 1}'),
+        ("event_matcher", "", "[]"),
     ],
 )
 def test_what_cannot_be_read_cannot_be_asked(
