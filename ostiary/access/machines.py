@@ -81,7 +81,7 @@ class Machines:
         return self._met.get(machine.key) is machine
 
     def keep(self, machine: Machine, changes: int) -> None:
-        """Remembers what was found since the table counted ``changes``, unless something changed in between."""
+        """Remembers what was found since ``changes`` was `known` to the table, unless something changed in between."""
         if changes != self._table.changes:
             return
         self._remove(machine.key)

@@ -132,6 +132,12 @@ class AccessTable:
         """Whether rules have changed that are not loaded yet. Nothing is decided by a stale table."""
         return self._loading or self._stale_all or bool(self._stale_applications) or bool(self._stale_providers)
 
+    @property
+    def known(self) -> int:
+        """What to compare ``changes`` with after a load that begins now. It equals none while rules are stale: who is
+        met then is made of the old groups, and nothing would announce the new ones again."""
+        return -1 if self.stale else self.changes
+
     def apply(self, changes: Answer) -> None:
         """Forgets what the feed says has changed; ``DROP`` forgets everything."""
         if changes is DROP:
@@ -208,7 +214,7 @@ class AccessTable:
 
     def load_session(self, cookie_value: bytes, secret: bytes) -> Load[Entry | None]:
         """The application session of a cookie whose MAC was good, read anew; kept if nothing changed meanwhile."""
-        changes = self.changes
+        changes = self.known
         hashes = stored_hashes(self._secrets, secret)
         rows = yield f"{_ENTRY} ({', '.join('?' * len(hashes))})", tuple(hashes)
         if not rows:

@@ -142,7 +142,7 @@ class Machines:
         if not self._brake.allows(visitor, now):
             self.braked += 1
             return None
-        changes = self._table.changes
+        changes = self._table.known
         recognised: Machine | Wanted | None
         if trusted:
             recognised = yield from self._token(key, trusted, word, now)

@@ -212,3 +212,14 @@ def test_nobody_reads_accounts_by_putting_people_into_groups(api: ApiHouse) -> N
             assert sorted(one["pk"] for one in shown["users_obj"]) == sorted([bob.id, me])
     with api.http(api.token("authentik_core.view_group", "authentik_core.view_user")) as http:
         assert len(http.get(f"/core/groups/{made['pk']}/").json()["users_obj"]) == 3
+
+
+def test_nobody_learns_whose_number_a_member_is_by_asking_for_names(api: ApiHouse) -> None:
+    ada = person(api)
+    group = api.run(api.parts.groups.create(api.unique("team"), by=COMMAND))
+    api.run(api.parts.groups.add_member(group.id, ada.id, by=COMMAND))
+    sight = "authentik_core.view_group"
+    for held, found in (((sight,), []), ((sight, ("authentik_core.view_user", ada.id)), [group.id])):
+        with api.http(api.token(*held)) as http:
+            answer = http.get("/core/groups/", params={"members_by_username": ada.username}).json()
+            assert [one["pk"] for one in answer["results"]] == found
