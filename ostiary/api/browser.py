@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Query
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from ostiary.api.document import FILE
 from ostiary.api.operations import ANYONE, PREFIX, Operations
+from ostiary.web.look import look_of
 from ostiary.web.pages import Pages
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -23,13 +25,15 @@ def mount(operations: Operations, pages: Pages) -> None:
         return FileResponse(FILE, media_type="application/json")
 
     @operations.operation("GET", "/", "ostiary_browser", who=ANYONE, tag="schema", include_in_schema=False)
-    async def browser(tag: str = Query(default="", max_length=64)) -> Response:
+    async def browser(request: Request, tag: str = Query(default="", max_length=64)) -> Response:
         document = json.loads(FILE.read_text())
         every = list(_operations(document))
         tags = sorted({one["tag"] for one in every})
         counts = [(name, sum(one["tag"] == name for one in every)) for name in tags]
         shown = [one for one in every if one["tag"] == tag]
-        return pages.render("api/browser.html", tags=counts, tag=tag if tag in tags else "", operations=shown)
+        return pages.render(
+            "api/browser.html", look=look_of(request), tags=counts, tag=tag if tag in tags else "", operations=shown
+        )
 
 
 def _operations(document: Mapping[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """The OpenAPI document and the page that shows it."""
 
 import json
+import time
 
 from ostiary.api import document
 from tests.api.house import ApiHouse
@@ -34,3 +35,17 @@ def test_anybody_reads_the_document_and_its_page(api: ApiHouse) -> None:
         assert "/core/applications/{slug}/" in area.text
         assert "core_applications_list" in area.text
         assert http.get("/", params={"tag": "<script>"}).text.count("<script>") == 0
+
+
+def test_the_page_has_the_look_of_its_host(api: ApiHouse) -> None:
+    with api.http() as http:
+        brand = f"/core/brands/{http.get('/core/brands/').json()['results'][0]['brand_uuid']}/"
+        try:
+            assert http.patch(brand, json={"branding_title": "Acme"}).status_code == 200
+            # Within a second, as everything that is held in memory.
+            ends = time.monotonic() + 2
+            while "<title>API · Acme</title>" not in http.get("/").text:
+                assert time.monotonic() < ends
+                time.sleep(0.05)
+        finally:
+            http.patch(brand, json={"branding_title": ""})
