@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from inspect import isawaitable
 from typing import Any
 
 import pytest
@@ -308,3 +309,23 @@ async def test_a_program_is_told_401_by_every_other_dialect(house: House, door: 
         raw = raw if isinstance(raw, bytes) else await raw
         assert raw.startswith(b"HTTP/1.1 401 ")
         assert b"forward_auth.sign_in" in raw
+
+
+async def test_whoever_is_met_while_groups_are_being_read_anew_is_not_remembered(house: House, door: Door) -> None:
+    key = await app_password(house, door)
+    cookie = await door.session(await house.login(await house.person("bob")))
+    assert (await come(house, bearer(key))).status == 200
+    served = house.table.rules.find("hello.example.com", b"/")
+    assert served is not None
+    now = house.clock.now()
+    # Announced in the middle of a check that has asked the database something already.
+    house.table.apply([("group", "one that has changed")])
+    for load in (
+        house.machines.identify(served, f"Bearer {key}".encode(), "192.0.2.1", now),
+        house.judge._identify.session(served, "hello.example.com", cookie, now),
+    ):
+        found: Any = house.freshness.load(load)
+        found = await found if isawaitable(found) else found
+        assert found is not None
+        assert not isinstance(found, str)
+    assert (len(house.met), len(house.table.entries)) == (0, 0)
