@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 
 from ostiary.directory import escalation
 from ostiary.directory.groups import Groups as GroupVerbs
@@ -18,7 +18,7 @@ from ostiary.directory.usernames import folded
 from ostiary.events.record import Actor
 from ostiary.objects import people_shown
 from ostiary.objects.attribute_filter import holds
-from ostiary.objects.kind import DELETE, Caller, Fields, Filter, Key, Kind, UsedBy, Words, equals
+from ostiary.objects.kind import DELETE, Caller, Fields, Filter, Key, Kind, UsedBy, Words, equals, permitted
 from ostiary.objects.people import (
     UserIds,
     Uuids,
@@ -82,6 +82,13 @@ class Groups(Kind):
     def __init__(self, *, groups: GroupVerbs, roles: Roles) -> None:
         self._groups = groups
         self._roles = roles
+
+    async def looking(self, r: Reading, caller: Caller, given: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        names = given.get("members_by_username")
+        if names is None:
+            return []
+        seen = or_(permitted(caller, _VIEW_USER, User.id), User.id == caller.user_id)
+        return [_with_members(select(User.id).where(User.username.in_([folded(name) for name in names]), seen))]
 
     async def read(
         self, r: Reading, rows: Sequence[Any], caller: Caller, flags: Mapping[str, bool]
