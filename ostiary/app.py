@@ -256,7 +256,9 @@ class Server:
             setup_open=parts.setup.is_open,
             setup_url=SETUP_URL,
         ).mount(self.routes)
-        SessionsPage(database=database, forms=forms, sessions=parts.sessions, leaving=leaving).mount(self.routes)
+        SessionsPage(database=database, clock=clock, forms=forms, sessions=parts.sessions, leaving=leaving).mount(
+            self.routes
+        )
         RecoveryPage(database=database, forms=forms, recovery=parts.recovery).mount(self.routes)
         ImpersonationPage(forms=forms, impersonation=parts.impersonation).mount(self.routes)
         DetailsPage(forms=forms, own_details=OwnDetails(database=database, users=parts.users)).mount(self.routes)

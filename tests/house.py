@@ -224,7 +224,7 @@ async def house(
     ).mount(routes)
     DetailsPage(forms=forms, own_details=OwnDetails(database=database, users=users)).mount(routes)
     leaving = Leaving(database=database, clock=clock)
-    SessionsPage(database=database, forms=forms, sessions=sessions, leaving=leaving).mount(routes)
+    SessionsPage(database=database, clock=clock, forms=forms, sessions=sessions, leaving=leaving).mount(routes)
     RecoveryPage(database=database, forms=forms, recovery=recovery).mount(routes)
     ImpersonationPage(forms=forms, impersonation=impersonation).mount(routes)
 

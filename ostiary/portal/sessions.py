@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 from sqlalchemy import func, select
 from starlette.responses import Response
 
+from ostiary.access.openable import openable
 from ostiary.applications.models import Application
+from ostiary.kit.clock import Clock
 from ostiary.kit.errors import NotFound
 from ostiary.sessions.leaving import Leaving
 from ostiary.sessions.lifecycle import Sessions
@@ -51,8 +53,9 @@ class Elsewhere:
 class SessionsPage:
     """Shows and ends; ``leaving`` and ``sessions`` are the verbs."""
 
-    def __init__(self, *, database: Database, forms: Forms, sessions: Sessions, leaving: Leaving) -> None:
+    def __init__(self, *, database: Database, clock: Clock, forms: Forms, sessions: Sessions, leaving: Leaving) -> None:
         self._database = database
+        self._clock = clock
         self._forms = forms
         self._sessions = sessions
         self._leaving = leaving
@@ -69,7 +72,7 @@ class SessionsPage:
             opened = await _opened(r, session.id)
             named = person.visit.request.query_params.get("application")
             asked = next((one for one in opened if one.slug == named), None)
-            left = await _name_of_left(r, person.visit.request.query_params.get("left"), opened)
+            left = await self._name_of_left(r, person, opened)
             if asked is not None:
                 return self._forms.page(person.visit, "portal/leave.html", application=asked, path=PATH)
             others = [one for one in await listed(r, user_id=session.user_id, limit=_MOST) if one.id != session.id]
@@ -113,12 +116,18 @@ class SessionsPage:
             await self._sessions.end(theirs.id, by=by, reason="signed out by its owner")
         return see_other(PATH)
 
-
-async def _name_of_left(r: Reading, slug: str | None, opened: Sequence[Opened]) -> str:
-    """What an application is called that has just been left; "" for one that is still open, or that there is not."""
-    if slug is None or any(one.slug == slug for one in opened):
-        return ""
-    return await r.scalar(select(Application.name).where(Application.slug == slug)) or ""
+    async def _name_of_left(self, r: Reading, person: SignedIn, opened: Sequence[Opened]) -> str:
+        """What an application is called that has just been left; "" for one that is still open, that there is not, or
+        that the person may not open: anybody can write an address.
+        """
+        slug = person.visit.request.query_params.get("left")
+        if slug is None or any(one.slug == slug for one in opened):
+            return ""
+        left = await r.scalar(select(Application).where(Application.slug == slug))
+        if left is None:
+            return ""
+        mine = await openable(r, person.session.user_id, self._clock.now(), person.visit.client.visitor)
+        return left.name if left.id in mine else ""
 
 
 async def _opened(r: Reading, session_id: str) -> Sequence[Opened]:

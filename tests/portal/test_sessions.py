@@ -82,7 +82,10 @@ async def test_one_application_is_left(door: House) -> None:
     assert await open_hosts(door) == ["wiki.example.com", "www.wiki.example.com"]
     assert "Hello" not in (await browser.get(PAGE)).text
     assert "You are signed out of Hello &lt;World&gt;." in (await browser.get(PAGE + "?left=hello")).text
-    for other in ("wiki", "nothing", "<b>"):
+    applications = Applications(database=door.database, clock=door.clock, base_url=None)
+    await applications.create("secret", access="bound", values={"name": "Secret plan"}, by=COMMAND)
+    # No address tells the names of applications that the person may not open.
+    for other in ("wiki", "secret", "nothing", "<b>"):
         assert "You are signed out of" not in (await browser.get(f"{PAGE}?left={other}")).text
     async with door.database.reading() as r:
         event = (await r.scalars(select(Event).where(Event.action == "logout"))).one()
