@@ -51,15 +51,15 @@ class ServiceConnections:
         self._clock = clock
         self._secrets = secrets
 
-    async def create(self, type: str, values: Mapping[str, Any], *, by: Actor) -> ServiceConnection:  # noqa: A002 - authentik's word
+    async def create(self, type_: str, values: Mapping[str, Any], *, by: Actor) -> ServiceConnection:
         """``values`` are authentik's fields of that type. Raises `service_connection.*`."""
-        row = ServiceConnection(type=type, name="", local=False, kubeconfig=None, verify_ssl=True, url="")
+        row = ServiceConnection(type=type_, name="", local=False, kubeconfig=None, verify_ssl=True, url="")
         for name, value in self._columns(row, values).items():
             setattr(row, name, value)
         async with self._database.writing() as w:
             w.add(row)
             await _flush(w)
-            await self._record(w, Action.MODEL_CREATED, row, by, connection_type=type, local=row.local)
+            await self._record(w, Action.MODEL_CREATED, row, by, connection_type=type_, local=row.local)
         return row
 
     async def update(self, connection_id: str, values: Mapping[str, Any], *, by: Actor) -> ServiceConnection:
