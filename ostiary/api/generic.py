@@ -131,7 +131,7 @@ class Generic:
 
     def _add(self, method: str, path: str, suffix: str, handler: Any, who: Any, **more: Any) -> None:
         words = self._kind.words
-        one = f"{'an' if words.name[0] in 'AEIOU' else 'a'} {words.name}"
+        one = f"{'an' if words.name[0] in 'AEIO' else 'a'} {words.name}"
         summary = {
             "list": f"List {words.plural}",
             "create": f"Make {one}",
